@@ -1,0 +1,47 @@
+# Everything a user or a developer runs. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODELS := models
+
+.DEFAULT_GOAL := help
+.PHONY: help install train serve test lint format clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/.training ## Set up .venv with what training and serving need
+
+train: $(VENV)/.training ## Train the embedded default (pass more with ARGS="--bottleneck 8")
+	$(BIN)/python -m training train --models-dir $(MODELS) $(ARGS)
+
+serve: $(VENV)/.training ## Train the embedded default if there is no bundle, then serve it
+	@ls $(MODELS)/*/*/manifest.json >/dev/null 2>&1 || $(BIN)/python -m training train --models-dir $(MODELS)
+	@if [ -f service/__main__.py ]; then exec $(BIN)/python -m service --models-dir $(MODELS) $(ARGS); else \
+	  echo "The bundle is ready; the HTTP service is not built yet. Open its report:"; ls $(MODELS)/*/*/report/index.html; fi
+
+test: $(VENV)/.dev lint ## Set up what tests need, then lint, check types and run every test
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## Rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove the environment and every cache; bundles stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Dependency groups need pip 25.1; pip's own options (PIP_EXTRA_INDEX_URL, ...) choose the torch build.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/.training $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
