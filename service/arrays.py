@@ -1,0 +1,39 @@
+"""The arrays that travel through Hourglass, each named once.
+
+The first axis is always the batch. Images keep their channels as the last axis (1: grey, 3: RGB).
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels: TypeAlias = NDArray[np.float32]
+"""Images as numbers in [0, 1], shape (batch, height, width, channels)."""
+
+BytePixels: TypeAlias = NDArray[np.uint8]
+"""Images as bytes in 0 to 255, shape (batch, height, width, channels)."""
+
+Latents: TypeAlias = NDArray[np.float32]
+"""Latent vectors, shape (batch, latent_dim)."""
+
+Features: TypeAlias = NDArray[np.float32]
+"""Any vectors that are compared by distance: flat pixels, PCA scores or latents, shape (n_samples, n_features)."""
+
+Labels: TypeAlias = NDArray[np.int64]
+"""Class numbers from 0, shape (n_samples,)."""
+
+
+def to_unit(pixels: BytePixels) -> Pixels:
+    """Bytes 0 to 255 as numbers in [0, 1], same shape."""
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def to_bytes(pixels: Pixels) -> BytePixels:
+    """Numbers as the nearest bytes, same shape; what lies outside [0, 1] is clipped."""
+    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+
+def flat(pixels: Pixels) -> Features:
+    """`(batch, height, width, channels) -> (batch, height * width * channels)`, without copying."""
+    return pixels.reshape(len(pixels), -1)
