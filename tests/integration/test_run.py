@@ -1,0 +1,200 @@
+"""Whole runs, as a user starts, stops, kills, resumes and repeats them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from service.bundle import Bundle, list_versions, sha256
+from service.errors import TrainingError
+from training.__main__ import main
+from training.checkpoint import Checkpoint
+from training.config import Config, resolve
+from training.repeat import evaluate_bundle
+from training.run import resume, train
+
+FLAGS = ["--hidden", "32,16", "--bottleneck", "6", "--threads", "1", "--models-dir"]
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "training", *arguments]
+
+
+def _wait_for(condition: str, process: subprocess.Popen[str]) -> None:
+    """Read a run's lines until one holds `condition`."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if condition in line:
+            return
+    raise AssertionError(f"the run ended without saying {condition!r}")
+
+
+def test_the_same_seed_writes_the_same_model(digits_bundle: Bundle, tmp_path: Path, quiet: Console) -> None:
+    config = Config(hidden=(32, 16), bottleneck=6, epochs=3, threads=1, models_dir=tmp_path)
+    again = Bundle.open(train(config, quiet))
+    assert again.manifest.files["model.pt"] == digits_bundle.manifest.files["model.pt"]
+    assert again.metrics == digits_bundle.metrics
+
+
+def test_a_second_run_is_the_next_version(tmp_path: Path, quick: Config, quiet: Console) -> None:
+    config = replace(quick, models_dir=tmp_path, epochs=1)
+    assert [train(config, quiet).name for _ in range(2)] == ["1", "2"]
+    assert sorted(entry.name for entry in (tmp_path / "digits").iterdir()) == [".lock", "1", "2"]
+
+
+def test_evaluating_a_bundle_repeats_its_figures(digits_bundle: Bundle, quiet: Console) -> None:
+    assert evaluate_bundle(digits_bundle.path, None, quiet) == digits_bundle.metrics
+
+
+def test_evaluate_prints_json_and_nothing_else(digits_bundle: Bundle) -> None:
+    answer = subprocess.run(
+        _command("evaluate", str(digits_bundle.path), "--json"), capture_output=True, text=True, check=True
+    )
+    assert json.loads(answer.stdout)["reconstruction"]["test"]["images"] == 359
+
+
+def test_a_bundle_is_not_judged_by_other_images(digits_bundle: Bundle, tmp_path: Path, quiet: Console) -> None:
+    copy = Path(shutil.copytree(digits_bundle.path, tmp_path / "1"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["dataset"]["fingerprint"] = "0" * 64
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(TrainingError, match=r"not those that .* was trained on"):
+        evaluate_bundle(copy, None, quiet)
+
+
+def test_ctrl_c_and_resume_end_in_the_bits_of_a_run_that_was_not_stopped(tmp_path: Path) -> None:
+    epochs = ["--epochs", "40"]
+    stopped, whole = str(tmp_path / "stopped"), str(tmp_path / "whole")
+    process = subprocess.Popen(_command("train", *epochs, *FLAGS, stopped), stdout=-1, stderr=-1, text=True)
+    _wait_for("epoch 3/40", process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.startswith("stopped in epoch ")
+    command = errors.partition("go on with: python -m training ")[2].split()
+    assert command[-1] == "--resume"
+    assert not list_versions(tmp_path / "stopped", "digits")
+    assert main(command) == 0
+    assert main(["train", *epochs, *FLAGS, whole]) == 0
+    assert sha256(tmp_path / "stopped/digits/1/model.pt") == sha256(tmp_path / "whole/digits/1/model.pt")
+    assert not (tmp_path / "stopped/digits/checkpoint.pt").exists()
+    Bundle.open(tmp_path / "stopped/digits/1").verify()
+
+
+def test_a_kill_at_any_moment_leaves_no_half_bundle(tmp_path: Path, quiet: Console) -> None:
+    """Kill runs at moments spread over the writing of the bundle; whatever is there afterwards is whole."""
+    folder = tmp_path / "digits"
+    for delay in (0.0, 0.3, 1.0, 2.0, 3.0):
+        process = subprocess.Popen(_command("train", "--epochs", "1", *FLAGS, str(tmp_path)), stdout=-1, text=True)
+        _wait_for("epoch 1/1", process)
+        time.sleep(delay)  # the moment of the kill is what is varied, not something that is waited for
+        process.kill()
+        process.wait()
+        for version in list_versions(tmp_path, "digits"):
+            Bundle.open(folder / str(version)).verify()
+    before = list_versions(tmp_path, "digits")
+    path = train(resolve(None, {"epochs": 1, "hidden": "32", "models-dir": tmp_path}), quiet)
+    Bundle.open(path).verify()
+    assert int(path.name) == max(before, default=0) + 1
+    assert not list(folder.glob("*.partial"))
+
+
+def test_two_runs_never_write_to_one_model(tmp_path: Path, quick: Config, quiet: Console) -> None:
+    process = subprocess.Popen(_command("train", "--epochs", "3000", *FLAGS, str(tmp_path)), stdout=-1, text=True)
+    try:
+        _wait_for("epoch 1/", process)
+        with pytest.raises(TrainingError, match="another run"):
+            train(replace(quick, models_dir=tmp_path), quiet)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_resume_refuses_other_images(tmp_path: Path, quick: Config, quiet: Console) -> None:
+    (tmp_path / "digits").mkdir()
+    Checkpoint(replace(quick, models_dir=tmp_path), "0" * 64, {}).save(tmp_path / "digits" / "checkpoint.pt")
+    with pytest.raises(TrainingError, match="not those that the run began with"):
+        resume("digits", tmp_path, quiet)
+
+
+def test_a_checkpoint_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"half a checkpoint")
+    with pytest.raises(TrainingError, match="no readable checkpoint"):
+        Checkpoint.load(tmp_path / "checkpoint.pt")
+
+
+def test_streamed_images_train_the_same_model(digits_bundle: Bundle, tmp_path: Path, quiet: Console) -> None:
+    config = Config(hidden=(32, 16), bottleneck=6, epochs=3, threads=1, models_dir=tmp_path, in_memory="no", workers=1)
+    assert Bundle.open(train(config, quiet)).manifest.files["model.pt"] == digits_bundle.manifest.files["model.pt"]
+
+
+def test_patience_stops_a_run_that_learns_nothing(tmp_path: Path, quick: Config, quiet: Console) -> None:
+    config = replace(quick, models_dir=tmp_path, epochs=50, patience=2, learning_rate=1e-12)
+    assert len(Bundle.open(train(config, quiet)).history) == 3
+
+
+def test_a_linear_autoencoder_proves_that_it_is_pca(tmp_path: Path, quiet: Console) -> None:
+    flags = {"activation": "none", "hidden": "32", "bottleneck": 6, "threads": 1, "models-dir": tmp_path}
+    bundle = Bundle.open(train(resolve(None, flags), quiet))
+    assert bundle.history == []
+    proof = bundle.metrics.linear
+    assert proof is not None
+    assert abs(proof.error_gap) < 1e-6
+    assert proof.largest_angle_degrees < 0.1
+
+
+def test_gradient_descent_reaches_almost_pcas_error(tmp_path: Path, quiet: Console) -> None:
+    flags = {"activation": "none", "hidden": "", "bottleneck": 6, "threads": 1, "linear-init": "random", "epochs": 150}
+    proof = Bundle.open(train(resolve(None, flags | {"models-dir": tmp_path}), quiet)).metrics.linear
+    assert proof is not None
+    assert 0 < proof.error_gap < 0.05
+
+
+def test_a_sweep_finds_that_a_narrower_bottleneck_costs_quality(tmp_path: Path) -> None:
+    arguments = ["--bottleneck", "2,12,6", "--hidden", "32", "--epochs", "5", "--threads", "1"]
+    assert main(["sweep", *arguments, "--sweeps-dir", str(tmp_path)]) == 0
+    points = json.loads((tmp_path / "digits" / "sweep.json").read_text())
+    assert [point["bottleneck"] for point in points] == [2, 6, 12]
+    for key in ("test_error", "pca_test_error"):
+        assert points[0][key] > points[1][key] > points[2][key]
+    assert (tmp_path / "digits" / "sweep.png").stat().st_size > 5000
+
+
+def test_tensorboard_events_are_written_when_asked(
+    tmp_path: Path, quick: Config, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train(replace(quick, models_dir=tmp_path / "models", epochs=1, tensorboard=True), quiet)
+    assert any(file.name.startswith("events.") for file in (tmp_path / "runs" / "digits").iterdir())
+
+
+def test_real_mnist_beats_pca_by_far_in_one_epoch(mnist_root: Path, tmp_path: Path, quiet: Console) -> None:
+    flags = {"dataset": "mnist", "data-root": mnist_root, "bottleneck": 30, "epochs": 1, "models-dir": tmp_path}
+    bundle = Bundle.open(train(resolve(None, flags), quiet))
+    bundle.verify()
+    assert len(bundle.reference.images) == 2000
+    assert bundle.metrics.reconstruction["test"].pca_unclamped.squared_error == pytest.approx(13.87, abs=0.05)
+    assert bundle.manifest.metrics.test_squared_error < 0.5 * bundle.manifest.metrics.pca_test_squared_error
+
+
+def test_a_user_sees_one_line_an_epoch_where_there_is_no_terminal(tmp_path: Path) -> None:
+    environment = os.environ | {"COLUMNS": "80"}
+    answer = subprocess.run(
+        _command("train", "--epochs", "2", *FLAGS, str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    lines = [line for line in answer.stdout.splitlines() if line.startswith("epoch ")]
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+    assert all("images/s" in line and "validation error" in line for line in lines)
+    assert answer.stderr == ""

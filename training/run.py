@@ -1,0 +1,148 @@
+"""One training run, from a configuration to a bundle."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from service.autoencoder import Autoencoder as TrainedAutoencoder
+from service.errors import TrainingError
+from training import datasets
+from training.build import build_model
+from training.bundle import Stage, describe, finish, golden_answers, write_model, write_records
+from training.checkpoint import Checkpoint
+from training.config import Config
+from training.datasets import Dataset
+from training.device import prepare_torch, usable_cpus
+from training.errors import Interrupted, InvalidConfig
+from training.evaluation import evaluate
+from training.fit import FitState, start
+from training.loop import run_epochs
+from training.progress import EpochLog
+
+CHECKPOINT_INTERVAL_S = 30.0
+"""How much work a power cut may cost."""
+_IMAGES_SEEN = 1_300_000
+_EPOCH_BOUNDS = (20, 300)
+
+
+def train(config: Config, console: Console) -> Path:
+    """Train as configured and write a bundle; returns its folder, `models_dir/name/version`.
+
+    Raises:
+        TrainingError: Something in `training/errors.py` stopped the run.
+    """
+    prepare_torch(config)
+    data = load_data(config, console)
+    config = settle(config, len(data.train))
+    with _exclusive(config) as folder:
+        state = start(build_model(data, config), config)
+        return _complete(state, data, config, folder, console)
+
+
+def resume(name: str, models_dir: Path, console: Console) -> Path:
+    """Continue an interrupted run from its checkpoint, to the bundle that it would have written.
+
+    Raises:
+        TrainingError: There is no checkpoint, or the data are not what the run began with.
+    """
+    checkpoint = Checkpoint.load(models_dir / name / "checkpoint.pt")
+    config = replace(checkpoint.config, models_dir=models_dir)
+    prepare_torch(config)
+    data = load_data(config, console)
+    if data.fingerprint != checkpoint.fingerprint:
+        raise TrainingError(f"the images in {config.data_root} are not those that the run began with")
+    with _exclusive(config) as folder:
+        state = start(build_model(data, config), config)
+        state.load_state_dict(checkpoint.fit)
+        return _complete(state, data, config, folder, console)
+
+
+def load_data(config: Config, console: Console) -> Dataset:
+    """Load the data set and say what it holds."""
+    data = datasets.load(config)
+    height, width, channels = data.shape
+    kind = f"{len(data.classes)} classes" if data.classes else "no labels"
+    console.print(
+        f"{data.name}: {len(data.train):,} training, {len(data.validation):,} validation and {len(data.test):,} test "
+        f"images, {height}x{width}x{channels}, {kind}",
+        highlight=False,
+    )
+    for skipped in data.skipped:
+        console.print(f"skipped {skipped}", highlight=False, markup=False)
+    return data
+
+
+def settle(config: Config, train_images: int) -> Config:
+    """Replace what was left open by what it comes to on this machine and this data set."""
+    low, high = _EPOCH_BOUNDS
+    epochs = config.epochs or min(high, max(low, round(_IMAGES_SEEN / train_images)))
+    return replace(config, epochs=epochs, threads=config.threads or usable_cpus(), name=config.name or config.dataset)
+
+
+def _complete(state: FitState, data: Dataset, config: Config, folder: Path, console: Console) -> Path:
+    """Fit to the end, then judge the best weights and write the bundle; only then is the checkpoint let go."""
+    checkpoint = folder / "checkpoint.pt"
+    log = EpochLog(config)
+    saved_at = time.monotonic()
+
+    def save() -> None:
+        nonlocal saved_at
+        Checkpoint(config, data.fingerprint, state.state_dict()).save(checkpoint)
+        saved_at = time.monotonic()
+
+    def after_epoch() -> None:
+        log.write(state.history)
+        if time.monotonic() - saved_at > CHECKPOINT_INTERVAL_S:
+            save()
+
+    run_epochs(state, data, config, console, after_epoch)
+    save()
+    if state.stop_requested:
+        raise _interrupted(config, f"in epoch {state.epoch + 1}, after {state.step} steps")
+    try:
+        path = _write_bundle(state, data, config, console)
+    except KeyboardInterrupt:
+        raise _interrupted(config, "while the bundle was written") from None
+    checkpoint.unlink()
+    log.remove()
+    return path
+
+
+def _write_bundle(state: FitState, data: Dataset, config: Config, console: Console) -> Path:
+    """Judge the best weights as the service will load them, and write all of the bundle."""
+    stage = Stage.create(config.models_dir, config.name or config.dataset)
+    write_model(state.best_model(), stage.path / "model.pt")
+    trained = TrainedAutoencoder.load(stage.path / "model.pt")
+    with console.status("judging the model") as status:
+        evaluation = evaluate(trained, data, config, lambda what: status.update(f"judging the model: {what}"))
+        status.update("writing the report")
+        write_records(stage, evaluation, golden_answers(trained, evaluation.reference), state.history)
+        return finish(stage, describe(stage, data, config, evaluation.metrics))
+
+
+@contextmanager
+def _exclusive(config: Config) -> Iterator[Path]:
+    """Hold the model's folder for one run; the lock ends with the process, however that ends."""
+    folder = config.models_dir / (config.name or config.dataset)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise TrainingError(f"another run is training {folder}: wait for it, or choose another --name") from error
+    except OSError as error:
+        raise InvalidConfig(f"{folder} cannot be written: {error.strerror}") from error
+    with lock:
+        yield folder
+
+
+def _interrupted(config: Config, where: str) -> Interrupted:
+    return Interrupted(
+        f"stopped {where}; go on with: python -m training train --name {config.name} "
+        f"--models-dir {config.models_dir} --resume"
+    )
