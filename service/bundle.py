@@ -7,6 +7,8 @@ import dataclasses
 import hashlib
 import json
 import re
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -23,7 +25,7 @@ from service.manifest import Manifest
 from service.metrics import Metrics
 
 GOLDEN_TOLERANCE = 1e-4
-"""How far an answer may be from the golden one, absolutely: processors round differently, models do not."""
+"""How far an answer may be from the golden one, absolutely and relatively: processors round differently."""
 QUANTILE_PROBABILITIES = np.linspace(0, 1, 1001)
 
 
@@ -84,6 +86,7 @@ class Bundle:
         """
         self._verify_files()
         self._verify_reference()
+        self._verify_records()
         self._verify_golden()
 
     @cached_property
@@ -116,7 +119,7 @@ class Bundle:
         try:
             with np.load(self.path / name, allow_pickle=False) as archive:
                 arrays = dict(archive)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise InvalidBundle(f"{name} cannot be read") from error
         expected = {field.name for field in dataclasses.fields(record)}
         if not expected - optional <= set(arrays) <= expected:
@@ -148,6 +151,12 @@ class Bundle:
             if (found := getattr(reference, name).shape) != shape:
                 raise InvalidBundle(f"reference.npz: {name} has shape {found} and not {shape}")
 
+    def _verify_records(self) -> None:
+        try:
+            _ = (self.metrics, self.history)
+        except ValueError as error:  # pydantic's and json's errors are ValueErrors
+            raise InvalidBundle("report/metrics.json or report/history.jsonl is not of this format") from error
+
     def _verify_golden(self) -> None:
         model, image, golden = self.autoencoder, self.manifest.image, self.golden
         sizes = (model.height, model.width, model.channels, model.latent_dim)
@@ -157,7 +166,9 @@ class Bundle:
         answers = {"latents": model.encode(pixels), "reconstructions": model.reconstruct(pixels)}
         for name, answer in answers.items():
             expected = getattr(golden, name)
-            if answer.shape != expected.shape or not np.allclose(answer, expected, rtol=0, atol=GOLDEN_TOLERANCE):
+            if answer.shape != expected.shape or not np.allclose(
+                answer, expected, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE
+            ):
                 raise InvalidBundle(f"model.pt does not give its golden {name}")
 
 

@@ -103,17 +103,6 @@ def enlarge(pixels: BytePixels, scale: int) -> BytePixels:
     return pixels.repeat(scale, axis=1).repeat(scale, axis=2)
 
 
-def contact_sheet(pixels: BytePixels, columns: int, gap: int = 2, background: int = 255) -> NDArray[np.uint8]:
-    """Lay a batch out row by row -> (sheet height, sheet width, channels), `gap` pixels apart."""
-    count, height, width, channels = pixels.shape
-    rows = -(-count // columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), background, np.uint8)
-    for index, image in enumerate(pixels):
-        top, left = index // columns * (height + gap), index % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
-
-
 def caption(pixels: BytePixels, text: str, font_size: int = 14) -> BytePixels:
     """Write one line above every image of a batch -> (batch, height + strip, width, channels), black on white."""
     count, _, width, channels = pixels.shape

@@ -45,7 +45,8 @@ def embed(
     if len(features) < MIN_SAMPLES:
         raise ValueError(f"t-SNE needs at least {MIN_SAMPLES} samples, got {len(features)}")
     fitting = min(perplexity, (len(features) - 1) / 3)
-    init = "pca" if np.ptp(features, axis=0).any() else "random"  # identical samples have no principal component
+    has_components = features.shape[1] >= dimensions and np.ptp(features, axis=0).any()
+    init = "pca" if has_components else "random"
     model = TSNE(dimensions, perplexity=fitting, max_iter=iterations, init=init, random_state=seed, n_jobs=1)
     coordinates = model.fit_transform(features).astype(np.float32)
     return Embedding(coordinates, float(model.kl_divergence_), fitting, iterations, seed)

@@ -14,10 +14,10 @@ HOMES = {
     "PIL": {"service/images.py"},
     "imageio": {"service/images.py"},
     "matplotlib": {"training/plots.py"},
-    "jinja2": {"training/templates.py"},
+    "jinja2": {"training/pages.py"},
     "torchvision": {"training/vision.py"},
     "filelock": {"training/run.py"},
-    "yaml": {"training/config.py", "training/__main__.py", "training/card.py"},
+    "yaml": {"training/resolve.py", "training/__main__.py", "training/card.py"},
 }
 
 

@@ -13,8 +13,9 @@ import yaml
 from rich.console import Console
 
 from service.errors import HourglassError
-from training.config import Config, resolve
+from training.config import Config
 from training.errors import Interrupted, InvalidConfig
+from training.resolve import resolve
 
 EXIT_REFUSED = 2
 EXIT_INTERRUPTED = 130
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         options.command(options, console)
+    except OSError as error:  # a full disk, a folder that may not be written: nothing that a flag could name
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_REFUSED
     except (HourglassError, KeyboardInterrupt) as error:
         console.file.flush()
         print(f"{'' if isinstance(error, Interrupted) else 'error: '}{error or 'interrupted'}", file=sys.stderr)
@@ -50,12 +54,14 @@ def _train(options: argparse.Namespace, console: Console) -> None:
 
 def _resume(flags: dict[str, Any], options: argparse.Namespace, console: Console) -> None:
     """A resumed run keeps its configuration, so that it ends as it would have without the stop."""
+    if options.print_config:
+        raise InvalidConfig("--print-config shows what a new run would do: leave out --resume")
     if others := sorted(set(flags) - {"name", "dataset", "models-dir"}) or (["config"] if options.config else []):
         raise InvalidConfig(f"--resume keeps the run's own configuration: leave out --{others[0]}")
     config = resolve(None, flags)
     from training.run import resume  # noqa: PLC0415
 
-    _say_done(resume(config.name or config.dataset, config.models_dir, console), console)
+    _say_done(resume(config.model_name, config.models_dir, console), console)
 
 
 def _verify(options: argparse.Namespace, console: Console) -> None:
@@ -155,15 +161,16 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     """Give a command the configuration file and a flag for every field of `Config`, unset unless given."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML or TOML file; flags win over it")
     fields = {field.name: field for field in dataclasses.fields(Config)}
-    for section in (Config, *Config.__bases__):
+    for section in (Config, *reversed(Config.__bases__)):
         group = parser.add_argument_group((section.__doc__ or "").partition("\n")[0].rstrip("."))
         for name in inspect.get_annotations(section):
             _add_flag(group, fields[name])
 
 
 def _add_flag(group: Any, field: dataclasses.Field[Any]) -> None:
-    default = "" if field.default in {None, dataclasses.MISSING} else f" (default: {_shown(field.default)})"
-    options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": field.metadata["help"] + default}
+    default = shown_default(field)
+    text = field.metadata["help"] + (f" (default: {default})" if default else "")
+    options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text}
     if field.type is bool:
         options["action"] = argparse.BooleanOptionalAction
     else:
@@ -174,7 +181,13 @@ def _add_flag(group: Any, field: dataclasses.Field[Any]) -> None:
     group.add_argument(f"--{field.name.replace('_', '-')}", **options)
 
 
-def _shown(value: Any) -> str:
+def shown_default(field: dataclasses.Field[Any]) -> str:
+    """A field's default as a user would write it; empty where it depends on the run."""
+    value = field.default
+    if value is None or value is dataclasses.MISSING:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -27,8 +27,8 @@ def blurred(images: Pixels) -> Pixels:
 
 def noisy(images: Pixels) -> Pixels:
     """Gaussian noise with a deviation of 0.2 of the range, seeded."""
-    noise = np.random.default_rng(0).normal(0, NOISE_DEVIATION, images.shape)
-    return _unit(images + noise)
+    noise = np.random.default_rng(0).standard_normal(images.shape, np.float32)
+    return _unit(images + NOISE_DEVIATION * noise)
 
 
 def shifted(images: Pixels) -> Pixels:
@@ -53,7 +53,7 @@ def measure_anomaly(
     Args:
         errors: Gives the error of each image, (batch, height, width, channels) -> (batch,).
         calibration_errors: Of images that were held out of training; the thresholds are their quantiles.
-        test_images: Clean images, used for nothing before.
+        test_images: Clean images that neither taught the model nor set the thresholds.
     """
     clean = errors(test_images)
     thresholds = {percentile: np.quantile(calibration_errors, percentile) for percentile in PERCENTILES}

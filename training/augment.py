@@ -10,7 +10,7 @@ ELASTIC_DEVIATION = 0.5 / 28
 """Standard deviation of the control points' displacement, as a share of the side."""
 CONTROL_POINTS = 4
 """Control points of the elastic part along each side."""
-CLEAN_SHARE = 0.2
+CLEAN_SHARE = 0.3
 """Share of the steps, the last ones, that see images unwarped: what is learned last is what images really look like."""
 
 
@@ -33,7 +33,7 @@ class Warp:
     def __call__(self, images: Tensor) -> Tensor:
         """`(batch, height, width, channels)`, same shape, in [0, 1]; draws from torch's global random state."""
         batch, height, width, _ = images.shape
-        weights = torch.randn(batch * 2, len(self._fields), device=images.device)
+        weights = torch.randn(batch * 2, len(self._fields)).to(images.device)  # on the CPU: its state is saved
         displacement = (weights @ self._fields).view(batch, 2, height, width).permute(0, 2, 3, 1)
         warped = functional.grid_sample(
             images.permute(0, 3, 1, 2),

@@ -7,7 +7,7 @@ from training.datasets import Dataset
 from training.device import choose_device
 from training.errors import InvalidConfig
 from training.initialise import become_pca, begin_from_pca
-from training.model import Autoencoder
+from training.model import Autoencoder, components_seen
 from training.pca import fit_pca
 
 
@@ -15,19 +15,25 @@ def build_model(data: Dataset, config: Config) -> Autoencoder:
     """Seed torch, build the network, and begin it from the training images' PCA where that is asked for.
 
     Raises:
-        InvalidConfig: The bottleneck is no bottleneck for images of this size.
+        InvalidConfig: The bottleneck is none for images of this size, or the device is not there.
     """
-    height, width, channels = data.shape
-    pixels = height * width * channels
+    check_bottleneck(config.bottleneck, data)
     device = choose_device(config)
-    if config.bottleneck >= pixels:
-        raise InvalidConfig(
-            f"--bottleneck {config.bottleneck} is none for images of {height}x{width}x{channels} = {pixels} values"
-        )
     torch.manual_seed(config.seed)
     model = Autoencoder(data.shape, config)
-    if config.activation == "none" and config.linear_init == "pca":
+    if config.begins_as_pca:
         become_pca(model, fit_pca(data.train, config.bottleneck))
     elif config.whiten or config.linear_path:
-        begin_from_pca(model, fit_pca(data.train, min(pixels, max(config.whiten, 2 * config.bottleneck))))
+        begin_from_pca(model, fit_pca(data.train, max(components_seen(config, data.values), config.bottleneck)))
     return model.to(device)
+
+
+def check_bottleneck(bottleneck: int, data: Dataset) -> None:
+    """Refuse a bottleneck that is no narrower than the images.
+
+    Raises:
+        InvalidConfig: It has as many numbers as an image has values, or more.
+    """
+    if bottleneck >= data.values:
+        shape = "x".join(map(str, data.shape))
+        raise InvalidConfig(f"--bottleneck {bottleneck} is none for images of {shape} = {data.values} values")

@@ -25,8 +25,8 @@ from training.config import Config
 from training.datasets import Dataset
 from training.evaluation import Evaluation
 from training.fit import Epoch
+from training.history import history_lines
 from training.model import Autoencoder
-from training.progress import history_lines
 from training.report import write_report
 
 GOLDEN_IMAGES = 8
@@ -85,7 +85,7 @@ def describe(stage: Stage, data: Dataset, config: Config, metrics: Metrics) -> M
     return Manifest.model_validate(
         {
             "format_version": FORMAT_VERSION,
-            "name": config.name or config.dataset,
+            "name": config.model_name,
             "version": stage.version,
             "created": datetime.now(UTC),
             "image": ImageFormat.model_validate({"height": height, "width": width, "channels": channels}),

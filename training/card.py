@@ -1,7 +1,6 @@
 """The model card of a bundle, in the Hugging Face convention: YAML front matter, then Markdown."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import yaml
@@ -25,7 +24,6 @@ def write_card(bundle: Bundle, path: Path) -> None:
     facts = common_facts(bundle) | {
         "front_matter": yaml.safe_dump(describe_model(bundle), sort_keys=False, allow_unicode=True),
         "epochs": len(bundle.history),
-        "models_dir": quote(str(manifest.config["models_dir"])),
         "python_example": _PYTHON_EXAMPLE.format(**manifest.image.model_dump(), latent_dim=manifest.latent_dim),
     }
     path.write_text(environment().get_template("card.md.j2").render(**facts), encoding="utf-8")

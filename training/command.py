@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from training.config import resolve
+from training.resolve import resolve
 
 _CHOICES = ("preset", "optimizer", "loss", "activation")
 """Those that imply others, in the order in which one may imply the next."""

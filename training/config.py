@@ -1,27 +1,20 @@
-"""What a run can be told: frozen sections, each field a flag of the command line and a key of a configuration file.
-
-`resolve` lays the layers over each other: the defaults (the `best` preset), what the chosen preset, optimizer, loss and
-activation imply, the file, the flags.
-"""
+"""What a run can be told: frozen sections, each field a flag of the command line and a key of a configuration file."""
 
 import dataclasses
 import os
-import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-import yaml
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from service.manifest import NAME_PATTERN
-from training.errors import InvalidConfig
 
 DatasetName: TypeAlias = Literal[
     "digits", "mnist", "fashion-mnist", "kmnist", "emnist", "qmnist", "cifar10", "svhn", "folder", "npz"
 ]
+Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 Activation: TypeAlias = Literal["none", "relu", "leaky-relu", "elu", "silu", "gelu", "tanh", "sigmoid", "softplus"]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -135,15 +128,17 @@ class FitConfig:
     warmup: Annotated[float, Field(ge=0, lt=1)] = _doc("share of the steps over which it rises", 0.05)
     weight_decay: Annotated[float, Field(ge=0)] = _doc("weight decay of the optimizer (0 with any but adamw)", 0.3)
     batch_size: Positive = _doc("images a step", 128)
-    augment: Literal["none", "warp"] = _doc("warp images slightly, but for the last fifth of the steps", "warp")
+    augment: Literal["none", "warp"] = _doc("warp images slightly, but for the last three tenths of the steps", "warp")
     epochs: Positive | None = _doc(
-        "passes over the training images; by default as many as make about 1.3 million", None
+        "passes over the training images; by default 60, or fewer that come to 1.3 million images, or more that make "
+        "600 steps",
+        None,
     )
     patience: Annotated[int, Field(ge=0)] = _doc(
         "stop after this many epochs without a better validation error; 0: never", 0
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = _doc("of weights, order and maps; not of the splits", 0)
-    device: Literal["auto", "cpu", "cuda", "mps"] = _doc("where to train", "auto")
+    device: Device = _doc("where to train", "auto")
     threads: Positive | None = _doc("CPU threads of torch; by default one for every usable CPU", None)
 
 
@@ -157,10 +152,10 @@ class OutputConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Config(DataConfig, ModelConfig, FitConfig, OutputConfig):
+class Config(OutputConfig, FitConfig, ModelConfig, DataConfig):
     """Everything a run can be told.
 
-    Its sections are its bases, so that each part of training asks for its own only.
+    Its sections are its bases, so that each part of training asks for its own only. (Fields begin with the last base.)
     """
 
     preset: Literal["best", "tutorial"] = _doc(
@@ -177,98 +172,27 @@ class Config(DataConfig, ModelConfig, FitConfig, OutputConfig):
         if self.dataset != "folder" and (self.image_size or self.colour != "auto"):
             raise ValueError("--image-size and --colour are for --dataset folder only")
 
+    @property
+    def model_name(self) -> str:
+        """What the model is called: as said, or like its data set."""
+        return self.name or self.dataset
+
+    @property
+    def begins_as_pca(self) -> bool:
+        """Whether the model is PCA, found in closed form, so that nothing is left to train."""
+        return self.activation == "none" and self.linear_init == "pca"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a configuration file holds them; what is None is left out."""
         return {key: _plain(value) for key, value in dataclasses.asdict(self).items() if value is not None}
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "best": {},
-    # The network of every textbook: 784-128-64-32, ReLU, sigmoid output, Adam (design.md).
-    "tutorial": {
-        "bottleneck": 32,
-        "hidden": (128, 64),
-        "decoder_hidden": "mirror",
-        "activation": "relu",
-        "whiten": 0,
-        "linear_path": False,
-        "refinements": 0,
-        "output": "sigmoid",
-        "optimizer": "adam",
-        "learning_rate": 1e-3,
-        "schedule": "constant",
-        "warmup": 0.0,
-        "weight_decay": 0.0,
-        "augment": "none",
-        "epochs": 10,
-    },
-}
-# The recipe's rate and decay are AdamW's; elsewhere decay is an L2 penalty that would drown the loss.
-_OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "adam": {"learning_rate": 1e-3, "weight_decay": 0.0},
-    "rmsprop": {"learning_rate": 1e-3, "weight_decay": 0.0},
-    "sgd": {"learning_rate": 0.3, "weight_decay": 0.0},
-}
-# Cross-entropy needs outputs strictly between 0 and 1, which a linear path in pixels does not lead to.
-_CROSS_ENTROPY = {"output": "sigmoid", "linear_path": False}
 # What an autoencoder without activation functions leaves out, so that it stays linear.
-_LINEAR = {"whiten": 0, "linear_path": False, "refinements": 0, "norm": "none", "output": "linear"}
-# What its training leaves out, so that gradient descent is after PCA's optimum and no other.
-_LINEAR_FIT = {"weight_decay": 0.0, "augment": "none"}
-
-# What a choice implies for what is left open, in the order in which one may imply the next.
-_OVERLAYS: dict[str, dict[str, dict[str, Any]]] = {
-    "preset": PRESETS,
-    "optimizer": _OPTIMIZERS,
-    "loss": {"bce": _CROSS_ENTROPY},
-    "norm": {"layer": {"refinements": 0}},
-    "activation": {"none": _LINEAR | _LINEAR_FIT},
-}
-
-
-def resolve(file: Path | None, flags: Mapping[str, Any]) -> Config:
-    """Lay defaults, what the choices imply, file and flags over each other.
-
-    Raises:
-        InvalidConfig: An unknown key, a value out of its bounds, or two that contradict each other.
-    """
-    given = (_read(file) if file else {}) | {key.replace("-", "_"): value for key, value in flags.items()}
-    layers: dict[str, Any] = {}
-    for key, overlays in _OVERLAYS.items():
-        layers |= overlays.get(str((layers | given).get(key)), {})
-    return from_dict(layers | given)
-
-
-def from_dict(values: Mapping[str, Any]) -> Config:
-    """A configuration from plain values.
-
-    Raises:
-        InvalidConfig: As for `resolve`.
-    """
-    try:
-        return Config(**values)
-    except ValidationError as error:
-        raise InvalidConfig(_first(error)) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """A configuration file's keys, written with dashes or underscores."""
-    readers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".yaml": yaml.safe_load, ".yml": yaml.safe_load}
-    if path.suffix not in readers:
-        raise InvalidConfig(f"{path}: a configuration file ends in .toml, .yaml or .yml")
-    try:
-        values = readers[path.suffix](path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise InvalidConfig(f"{path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no TOML, no UTF-8, or a date that does not exist
-        raise InvalidConfig(f"{path} is no valid {path.suffix[1:].upper()}: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise InvalidConfig(f"{path} must hold keys and values")
-    return {str(key).replace("-", "_"): value for key, value in values.items()}
+LINEAR = {"whiten": 0, "linear_path": False, "refinements": 0, "norm": "none", "output": "linear"}
 
 
 def _check_linear(config: Config) -> None:
-    broken = [key for key, value in _LINEAR.items() if getattr(config, key) != value]
+    broken = [key for key, value in LINEAR.items() if getattr(config, key) != value]
     if broken:
         raise ValueError(
             f"--activation none is a linear autoencoder, which --{broken[0].replace('_', '-')} would break"
@@ -276,16 +200,6 @@ def _check_linear(config: Config) -> None:
     given = () if isinstance(config.decoder_hidden, str) else config.decoder_hidden
     if any(width < config.bottleneck for width in (*config.hidden, *given)):
         raise ValueError("with --activation none no hidden layer may be narrower than the bottleneck")
-
-
-def _first(error: ValidationError) -> str:
-    """The first thing wrong, as one line that names the flag."""
-    first = error.errors(include_url=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return message
-    key = str(first["loc"][0]).replace("_", "-")
-    return f"unknown key {key}" if first["type"] == "unexpected_keyword_argument" else f"--{key}: {message}"
 
 
 def _plain(value: Any) -> Any:

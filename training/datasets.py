@@ -1,6 +1,7 @@
 """From a configuration to a data set: three splits of images of one shape, with or without labels."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,6 +40,11 @@ class Dataset:
     """SHA-256 over shape, pixels and labels of all images, in order: the same data give the same one."""
     skipped: tuple[str, ...] = ()
     """Files that could not be decoded, with the reason of each."""
+
+    @property
+    def values(self) -> int:
+        """Numbers in an image: height times width times channels."""
+        return math.prod(self.shape)
 
 
 def load(config: DataConfig) -> Dataset:

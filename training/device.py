@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import torch
 
-from training.config import FitConfig
+from training.config import Device, FitConfig
 from training.errors import InvalidConfig
 
-_AVAILABLE: dict[str, Callable[[], bool]] = {
+_AVAILABLE: dict[Device, Callable[[], bool]] = {
     "cuda": torch.cuda.is_available,
     "mps": torch.backends.mps.is_available,
     "cpu": lambda: True,
@@ -21,17 +21,17 @@ def prepare_torch(config: FitConfig) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def choose_device(config: FitConfig) -> torch.device:
+def choose_device(config: FitConfig) -> Device:
     """The configured device, or the first of cuda, mps and cpu that this machine has.
 
     Raises:
         InvalidConfig: This machine, or this build of torch, does not have it.
     """
     if config.device == "auto":
-        return torch.device(next(name for name, available in _AVAILABLE.items() if available()))
+        return next(name for name, is_available in _AVAILABLE.items() if is_available())
     if not _AVAILABLE[config.device]():
         raise InvalidConfig(f"--device {config.device} is not available to this torch ({torch.__version__})")
-    return torch.device(config.device)
+    return config.device
 
 
 def usable_cpus() -> int:

@@ -62,8 +62,12 @@ class _Subject:
     @cached_property
     def reference_rows(self) -> NDArray[np.int64]:
         """Which test images the reference sample holds."""
-        count = min(REFERENCE_LIMIT, len(self.data.test))
-        return stratified(self.data.test.labels, len(self.data.test), count, seed=0)
+        return self.sample(self.data.test, REFERENCE_LIMIT)
+
+    def sample(self, images: Images, limit: int) -> NDArray[np.int64]:
+        """Positions of a stratified sample that is small enough to hold as numbers."""
+        count = min(len(images), limit, max(1, _MAX_NUMBERS // self.data.values))
+        return stratified(images.labels, len(images), count, seed=0)
 
     def spaces(self, images: Images, rows: NDArray[np.int64]) -> Spaces:
         """The same images as pixels, as PCA scores and as latents."""
@@ -96,8 +100,8 @@ def evaluate(
         for split, images in (("train", data.train), ("validation", data.validation), ("test", data.test))
     }
     announce("separability of classes")
-    queries = subject.spaces(data.test, _sample(data.test, QUERY_LIMIT))
-    known = subject.spaces(data.train, _sample(data.train, KNOWN_LIMIT))
+    queries = subject.spaces(data.test, subject.sample(data.test, QUERY_LIMIT))
+    known = subject.spaces(data.train, subject.sample(data.train, KNOWN_LIMIT))
     sample = subject.spaces(data.test, subject.reference_rows)
     separability = measure_separability(known, queries, sample)
     announce("interpolation")
@@ -105,9 +109,8 @@ def evaluate(
     judge = Judge(known.pixels, train_judge(data, config))
     interpolation = measure_interpolation(model, test_pixels, queries.labels, judge, config.seed)
     announce("anomaly detection")
-    values = float(np.prod(data.shape))
     anomaly = measure_anomaly(
-        lambda pixels: _errors(model, pixels), subject.validation_errors.numpy() / values, test_pixels
+        lambda pixels: _errors(model, pixels), subject.validation_errors.numpy() / data.values, test_pixels
     )
     announce("t-SNE maps")
     image_map, latent_map = (embed(space, seed=config.seed) for space in (sample.pixels, sample.latents))
@@ -130,11 +133,10 @@ def _reconstruction(subject: _Subject, images: Images) -> SplitReconstruction:
         "pca": squared_errors(lambda pixels: pca.reconstruct(pixels).clamp(0, 1), images),
         "pca_unclamped": squared_errors(pca.reconstruct, images),
     }
-    values = float(np.prod(subject.data.shape))
     return SplitReconstruction(
         images=len(images),
         **{
-            name: ReconstructionError(squared_error=float(error.mean()), mse=float(error.mean()) / values)
+            name: ReconstructionError(squared_error=float(error.mean()), mse=float(error.mean()) / subject.data.values)
             for name, error in errors.items()
         },
     )
@@ -145,12 +147,6 @@ def _errors(model: Autoencoder, pixels: Pixels) -> NDArray[np.float64]:
     batches = np.array_split(pixels, max(1, len(pixels) // 1000))
     errors = [np.square(model.reconstruct(batch).astype(np.float64) - batch).mean(axis=(1, 2, 3)) for batch in batches]
     return np.concatenate(errors)
-
-
-def _sample(images: Images, limit: int) -> NDArray[np.int64]:
-    """Positions of a stratified sample that is small enough to hold as numbers."""
-    values = int(np.prod(next(images.batches(1)).shape))
-    return stratified(images.labels, len(images), min(len(images), limit, _MAX_NUMBERS // values), seed=0)
 
 
 def _linear_proof(subject: _Subject, train: SplitReconstruction) -> LinearProof | None:
@@ -172,7 +168,7 @@ def _map_quality(embedding: Embedding, sample: Spaces, space: NDArray[np.float32
 
 
 def _reference(subject: _Subject, sample: Spaces, image_map: Embedding, latent_map: Embedding) -> Reference:
-    values, test = float(np.prod(subject.data.shape)), subject.data.test
+    test = subject.data.test
     return Reference(
         images=collect(test, subject.reference_rows),
         labels=None if test.labels is None else test.labels[subject.reference_rows],
@@ -180,5 +176,5 @@ def _reference(subject: _Subject, sample: Spaces, image_map: Embedding, latent_m
         latents=sample.latents,
         image_map=image_map.coordinates,
         latent_map=latent_map.coordinates,
-        error_quantiles=np.quantile(subject.validation_errors.numpy() / values, QUANTILE_PROBABILITIES),
+        error_quantiles=np.quantile(subject.validation_errors.numpy() / subject.data.values, QUANTILE_PROBABILITIES),
     )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from service.errors import TrainingError
 from training.augment import CLEAN_SHARE, Warp
 from training.config import FitConfig
 from training.images import Images, InMemoryImages
@@ -124,7 +125,6 @@ def fit(
         state.model.train()
         for batch in train.batches(config.batch_size, _order(len(train), config, state)):
             if state.stop_requested:
-                state.seconds = time.perf_counter() - began
                 return
             done = state.epoch * steps_an_epoch + state.step
             rate = learning_rate(config, done, total)
@@ -133,9 +133,9 @@ def fit(
                 images = warp(images)
             state.loss_sum += _make_step(state, images, config, rate)
             state.step += 1
+            state.seconds = time.perf_counter() - began
             on_step(min(state.step * config.batch_size, len(train)))
-        seconds = time.perf_counter() - began
-        yield _finish_epoch(state, validation, rate, seconds, len(train))
+        yield _finish_epoch(state, validation, rate, len(train))
 
 
 def learning_rate(config: FitConfig, step: int, total: int) -> float:
@@ -164,12 +164,14 @@ def _make_step(state: FitState, images: Tensor, config: FitConfig, rate: float) 
     return loss.item()
 
 
-def _finish_epoch(state: FitState, validation: Images, rate: float, seconds: float, images: int) -> Epoch:
+def _finish_epoch(state: FitState, validation: Images, rate: float, images: int) -> Epoch:
     """Measure the validation error, keep the weights if they are the best, and make the state ready for the next."""
     state.model.eval()
     device = next(state.model.parameters()).device
     error = float(squared_errors(state.model, validation, device).mean())
-    result = Epoch(state.epoch + 1, state.loss_sum / state.step, error, rate, seconds, images / seconds)
+    if not math.isfinite(error):
+        raise TrainingError(f"the error is not finite after epoch {state.epoch + 1}: lower --learning-rate")
+    result = Epoch(state.epoch + 1, state.loss_sum / state.step, error, rate, state.seconds, images / state.seconds)
     if state.best is None or error < state.best.validation_error:
         state.best_weights = {name: value.detach().clone() for name, value in state.model.state_dict().items()}
     state.history.append(result)

@@ -14,8 +14,9 @@ from torch.utils.data import DataLoader
 from service.arrays import Labels
 from training.errors import InvalidDataset
 
-SCAN_BATCH = 1000
-"""Images a batch where nothing is learned from it: passes that measure."""
+_SCAN_IMAGES = 1000
+_SCAN_VALUES = 16_000_000
+"""Images, and values of images, a batch where nothing is learned from it: passes that measure."""
 
 
 class Source(Protocol):
@@ -34,8 +35,8 @@ class Images(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, batch_size: int = SCAN_BATCH, order: Tensor | None = None) -> Iterator[Tensor]:
-        """Yield the images, in `order` (int64, positions in this split) or in their own."""
+    def batches(self, batch_size: int | None = None, order: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the images, in `order` (int64, positions in this split) or in their own, as many at a time as fit."""
         ...
 
     def subset(self, rows: Tensor) -> "Images":
@@ -60,10 +61,10 @@ class InMemoryImages:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def batches(self, batch_size: int = SCAN_BATCH, order: Tensor | None = None) -> Iterator[Tensor]:
+    def batches(self, batch_size: int | None = None, order: Tensor | None = None) -> Iterator[Tensor]:
         """As `Images.batches` says."""
         rows = self._rows if order is None else self._rows[order]
-        for chunk in rows.to(self._pixels.device).split(batch_size):
+        for chunk in rows.to(self._pixels.device).split(batch_size or _scan_batch(self._pixels[0].numel())):
             yield self._pixels[chunk]
 
     def subset(self, rows: Tensor) -> "InMemoryImages":
@@ -87,12 +88,13 @@ class StreamedImages:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def batches(self, batch_size: int = SCAN_BATCH, order: Tensor | None = None) -> Iterator[Tensor]:
+    def batches(self, batch_size: int | None = None, order: Tensor | None = None) -> Iterator[Tensor]:
         """As `Images.batches` says."""
         rows = self._rows if order is None else self._rows[order]
+        size = batch_size or _scan_batch(self._source[int(self._rows[0])].size)
         batches: DataLoader[Tensor] = DataLoader(
             self._source,  # type: ignore[arg-type]  # torch asks for its own class, and uses the two methods of Source
-            batch_sampler=[chunk.tolist() for chunk in rows.split(batch_size)],
+            batch_sampler=[chunk.tolist() for chunk in rows.split(size)],
             num_workers=self._workers,
             collate_fn=_stack,
             worker_init_fn=_leave_interrupts_to_the_parent,
@@ -119,6 +121,10 @@ def fits_in_memory(choice: Literal["auto", "yes", "no"], size_bytes: int) -> boo
     except (AttributeError, ValueError, OSError):  # a system that does not tell
         total = 8 << 30
     return size_bytes <= total // 4
+
+
+def _scan_batch(values: int) -> int:
+    return max(1, min(_SCAN_IMAGES, _SCAN_VALUES // values))
 
 
 def _select(labels: Labels | None, rows: Tensor) -> Labels | None:

@@ -9,6 +9,9 @@ from training.pca import Pca
 RIDGE = 1e-3
 """Added to every variance before whitening, as a share of their mean: what hardly varies is not blown up."""
 
+TINY = 1e-9
+"""Added too, so that images that do not vary at all divide by something."""
+
 
 @torch.no_grad()
 def begin_from_pca(model: Autoencoder, pca: Pca) -> None:
@@ -16,7 +19,7 @@ def begin_from_pca(model: Autoencoder, pca: Pca) -> None:
 
     One scale for all latents brings their root mean square to 1 and keeps PCA's proportions.
     """
-    components, variances = pca.components[: model.latent_dim], pca.variances + RIDGE * pca.variances.mean()
+    components, variances = pca.components[: model.latent_dim], pca.variances + RIDGE * pca.variances.mean() + TINY
     scale = variances[: model.latent_dim].mean().sqrt()
     projection = components / scale
     if isinstance(model.whiten, nn.Linear):

@@ -13,7 +13,7 @@ from training.datasets import Dataset, stratified
 from training.fit import fit, start
 
 IMAGES = 20_000
-IMAGES_SEEN = 100_000
+IMAGES_SEEN = 50_000
 MAX_EPOCHS = 200
 
 
@@ -24,7 +24,14 @@ def train_judge(data: Dataset, config: Config) -> Callable[[Pixels], Pixels]:
     """
     rows = stratified(data.train.labels, len(data.train), min(IMAGES, len(data.train)), seed=1)
     train = data.train.subset(torch.from_numpy(rows))
-    apart = Config(bottleneck=config.bottleneck, hidden=(256, 128), seed=config.seed + 1, device=config.device)
+    apart = Config(
+        bottleneck=config.bottleneck,
+        hidden=(256, 128),
+        refinements=0,
+        augment="none",
+        seed=(config.seed + 1) % 2**32,
+        device=config.device,
+    )
     model = build_model(dataclasses.replace(data, train=train), apart)
     state = start(model, apart)
     for _ in fit(state, train, data.validation, apart, min(MAX_EPOCHS, math.ceil(IMAGES_SEEN / len(train)))):

@@ -14,17 +14,28 @@ from training.progress import FitProgress
 
 
 def run_epochs(
-    state: FitState, data: Dataset, config: Config, console: Console, after_epoch: Callable[[], None] = lambda: None
+    state: FitState,
+    data: Dataset,
+    config: Config,
+    console: Console,
+    *,
+    after_step: Callable[[], None] = lambda: None,
+    after_epoch: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the epochs that are left, until they are done, bring nothing more, or `state.stop_requested` by Ctrl-C.
 
     A linear autoencoder that begins as PCA has none: it is where training could lead at best.
     """
-    epochs = 0 if config.activation == "none" and config.linear_init == "pca" else config.epochs or 0
+    epochs = 0 if config.begins_as_pca else config.epochs or 0
+
+    def on_step(images_done: int) -> None:
+        progress.step(images_done)
+        after_step()
+
     with FitProgress(console, epochs, len(data.train), state.epoch) as progress, _stop_on_interrupt(state):
         if _patience_is_over(state, config):
             return
-        for epoch in fit(state, data.train, data.validation, config, epochs, progress.step):
+        for epoch in fit(state, data.train, data.validation, config, epochs, on_step):
             progress.epoch(epoch, state.best or epoch)
             after_epoch()
             if _patience_is_over(state, config):

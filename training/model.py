@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from training.activations import activate, pull_back
 from training.config import ModelConfig
 
-LEAK = 0.01
+LEAK = 0.002
 """Share of the unclamped output that training sees, so that a clamped pixel still has a gradient."""
 
 
@@ -75,7 +75,7 @@ class Autoencoder(nn.Module):
         self.latent_dim = config.bottleneck
         self.output = config.output
         pixels = self.height * self.width * self.channels
-        seen = min(pixels, max(config.whiten, 2 * config.bottleneck)) if config.whiten else pixels
+        seen = components_seen(config, pixels) or pixels
         self.register_buffer("mean", torch.zeros(pixels))
         whiten = nn.Linear(pixels, seen, bias=False).requires_grad_(False)
         self.whiten = whiten if config.whiten else nn.Identity()
@@ -124,6 +124,11 @@ class Autoencoder(nn.Module):
             clamped = pixels.clamp(0.0, 1.0)
             return torch.lerp(clamped, pixels, self.leak) if self.training else clamped
         return pixels
+
+
+def components_seen(config: ModelConfig, pixels: int) -> int:
+    """How many whitened components the encoder sees; 0 where it sees raw pixels."""
+    return min(pixels, max(config.whiten, 2 * config.bottleneck)) if config.whiten else 0
 
 
 def decoder_widths(config: ModelConfig) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps, patheffects, rc_context
@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from service.arrays import Labels
 from service.metrics import SplitReconstruction
 from training.pictures import Picture
+from training.points import SweepPoint
 from training.wording import number, percent, short_name
-
-if TYPE_CHECKING:
-    from training.sweep import SweepPoint
 
 MODEL, PCA, PCA_FAINT, INK, FAINT = "#0072B2", "#D55E00", "#F0B48A", "#1F2933", "#8A94A0"
 # Okabe & Ito's colours without black and with yellow darkened, and four of Tol's, so that ten stay apart.

@@ -1,51 +1,13 @@
 """What a run says while it works: a live bar on a terminal, one line an epoch elsewhere."""
 
-import dataclasses
-import json
 import time
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from service.errors import TrainingError
-from training.config import Config
 from training.fit import Epoch
-
-
-def history_lines(history: Sequence[Epoch]) -> str:
-    """One JSON object a line for every epoch."""
-    return "".join(json.dumps(dataclasses.asdict(epoch)) + "\n" for epoch in history)
-
-
-class EpochLog:
-    """Keeps what other programs can follow: `history.jsonl` beside the checkpoint, and TensorBoard events if asked."""
-
-    def __init__(self, config: Config) -> None:
-        name = config.name or config.dataset
-        self._path = config.models_dir / name / "history.jsonl"
-        self._writer = None
-        if config.tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  (an optional group)
-            except ImportError as error:
-                raise TrainingError("--tensorboard needs its group: pip install --group tensorboard") from error
-            self._writer = SummaryWriter(f"runs/{name}")
-
-    def remove(self) -> None:
-        """The run is over and its bundle holds the history: let the file go."""
-        self._path.unlink(missing_ok=True)
-
-    def write(self, history: Sequence[Epoch]) -> None:
-        """Take up the newest epoch."""
-        newest = history[-1]
-        self._path.write_text(history_lines(history), encoding="utf-8")
-        if self._writer is not None:
-            for key, value in dataclasses.asdict(newest).items():
-                self._writer.add_scalar(key, value, newest.epoch)
-            self._writer.flush()
 
 
 class FitProgress(AbstractContextManager["FitProgress"]):

@@ -21,5 +21,5 @@ def squared_errors(
     errors = []
     for batch in images.batches():
         pixels = to_float(batch, device)
-        errors.append((reconstruct(pixels) - pixels).square().flatten(1).sum(1).double().cpu())
+        errors.append((reconstruct(pixels) - pixels).square().flatten(1).sum(1).cpu().double())
     return torch.cat(errors)

@@ -12,9 +12,9 @@ from rich.table import Table
 from service.bundle import Bundle
 from service.errors import TrainingError
 from service.metrics import Metrics
-from training.config import from_dict
 from training.device import prepare_torch
 from training.evaluation import evaluate
+from training.resolve import from_dict
 from training.run import load_data
 
 

@@ -1,5 +1,8 @@
 """One training run, from a configuration to a bundle."""
 
+import math
+import shlex
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,17 +20,18 @@ from training.bundle import Stage, describe, finish, golden_answers, write_model
 from training.checkpoint import Checkpoint
 from training.config import Config
 from training.datasets import Dataset
-from training.device import prepare_torch, usable_cpus
+from training.device import choose_device, prepare_torch, usable_cpus
 from training.errors import Interrupted, InvalidConfig
 from training.evaluation import evaluate
 from training.fit import FitState, start
+from training.history import EpochLog
 from training.loop import run_epochs
-from training.progress import EpochLog
 
 CHECKPOINT_INTERVAL_S = 30.0
 """How much work a power cut may cost."""
-_IMAGES_SEEN = 1_300_000
-_EPOCH_BOUNDS = (20, 300)
+_EPOCHS = 60
+_MOST_IMAGES_SEEN = 1_300_000
+_FEWEST_STEPS = 600
 
 
 def train(config: Config, console: Console) -> Path:
@@ -40,8 +44,10 @@ def train(config: Config, console: Console) -> Path:
     data = load_data(config, console)
     config = settle(config, len(data.train))
     with _exclusive(config) as folder:
-        state = start(build_model(data, config), config)
-        return _complete(state, data, config, folder, console)
+        if (folder / "checkpoint.pt").exists():
+            console.print(f"an interrupted run in {folder} is discarded", highlight=False, markup=False)
+            (folder / "checkpoint.pt").unlink()
+        return _complete(start(build_model(data, config), config), data, config, folder, console)
 
 
 def resume(name: str, models_dir: Path, console: Console) -> Path:
@@ -79,9 +85,16 @@ def load_data(config: Config, console: Console) -> Dataset:
 
 def settle(config: Config, train_images: int) -> Config:
     """Replace what was left open by what it comes to on this machine and this data set."""
-    low, high = _EPOCH_BOUNDS
-    epochs = config.epochs or min(high, max(low, round(_IMAGES_SEEN / train_images)))
-    return replace(config, epochs=epochs, threads=config.threads or usable_cpus(), name=config.name or config.dataset)
+    steps_an_epoch = math.ceil(train_images / config.batch_size)
+    usual = min(_EPOCHS, math.ceil(_MOST_IMAGES_SEEN / train_images))
+    epochs = config.epochs or max(usual, math.ceil(_FEWEST_STEPS / steps_an_epoch))
+    return replace(
+        config,
+        epochs=None if config.begins_as_pca else epochs,
+        threads=config.threads or usable_cpus(),
+        device=choose_device(config),
+        name=config.model_name,
+    )
 
 
 def _complete(state: FitState, data: Dataset, config: Config, folder: Path, console: Console) -> Path:
@@ -95,12 +108,11 @@ def _complete(state: FitState, data: Dataset, config: Config, folder: Path, cons
         Checkpoint(config, data.fingerprint, state.state_dict()).save(checkpoint)
         saved_at = time.monotonic()
 
-    def after_epoch() -> None:
-        log.write(state.history)
+    def after_step() -> None:
         if time.monotonic() - saved_at > CHECKPOINT_INTERVAL_S:
             save()
 
-    run_epochs(state, data, config, console, after_epoch)
+    run_epochs(state, data, config, console, after_step=after_step, after_epoch=lambda: log.write(state.history))
     save()
     if state.stop_requested:
         raise _interrupted(config, f"in epoch {state.epoch + 1}, after {state.step} steps")
@@ -114,21 +126,24 @@ def _complete(state: FitState, data: Dataset, config: Config, folder: Path, cons
 
 
 def _write_bundle(state: FitState, data: Dataset, config: Config, console: Console) -> Path:
-    """Judge the best weights as the service will load them, and write all of the bundle."""
-    stage = Stage.create(config.models_dir, config.name or config.dataset)
-    write_model(state.best_model(), stage.path / "model.pt")
-    trained = TrainedAutoencoder.load(stage.path / "model.pt")
-    with console.status("judging the model") as status:
-        evaluation = evaluate(trained, data, config, lambda what: status.update(f"judging the model: {what}"))
-        status.update("writing the report")
-        write_records(stage, evaluation, golden_answers(trained, evaluation.reference), state.history)
-        return finish(stage, describe(stage, data, config, evaluation.metrics))
+    """Judge the best weights as the service will load them, and write all of the bundle, or nothing."""
+    stage = Stage.create(config.models_dir, config.model_name)
+    try:
+        write_model(state.best_model(), stage.path / "model.pt")
+        trained = TrainedAutoencoder.load(stage.path / "model.pt")
+        with console.status("judging the model") as status:
+            evaluation = evaluate(trained, data, config, lambda what: status.update(f"judging the model: {what}"))
+            status.update("writing the report")
+            write_records(stage, evaluation, golden_answers(trained, evaluation.reference), state.history)
+            return finish(stage, describe(stage, data, config, evaluation.metrics))
+    finally:
+        shutil.rmtree(stage.path, ignore_errors=True)  # gone already where it was published
 
 
 @contextmanager
 def _exclusive(config: Config) -> Iterator[Path]:
     """Hold the model's folder for one run; the lock ends with the process, however that ends."""
-    folder = config.models_dir / (config.name or config.dataset)
+    folder = config.models_dir / config.model_name
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +157,5 @@ def _exclusive(config: Config) -> Iterator[Path]:
 
 
 def _interrupted(config: Config, where: str) -> Interrupted:
-    return Interrupted(
-        f"stopped {where}; go on with: python -m training train --name {config.name} "
-        f"--models-dir {config.models_dir} --resume"
-    )
+    place = f"--name {config.model_name} --models-dir {shlex.quote(str(config.models_dir))}"
+    return Interrupted(f"stopped {where}; go on with: python -m training train {place} --resume")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -17,22 +17,9 @@ from training.fit import start
 from training.loop import run_epochs
 from training.pca import Pca, fit_pca
 from training.plots import plot_sweep
+from training.points import SweepPoint
 from training.reconstruction import squared_errors
 from training.run import load_data, settle
-
-
-@dataclass(frozen=True)
-class SweepPoint:
-    """One bottleneck: squared errors summed over an image, averaged over the validation and the test images."""
-
-    bottleneck: int
-    validation_error: float
-    test_error: float
-    pca_validation_error: float
-    """PCA with as many components, clamped to [0, 1]."""
-    pca_test_error: float
-    seconds: float
-    """Spent in training epochs."""
 
 
 def sweep(configs: Sequence[Config], sweeps_dir: Path, console: Console) -> Path:
@@ -45,15 +32,17 @@ def sweep(configs: Sequence[Config], sweeps_dir: Path, console: Console) -> Path
     """
     prepare_torch(configs[0])
     data = load_data(configs[0], console)
-    height, width, channels = data.shape
-    widest = max(config.bottleneck for config in configs)
-    if widest >= height * width * channels:
-        raise InvalidConfig(f"--bottleneck {widest} is none for images of {height}x{width}x{channels} values")
-    folder = sweeps_dir / (configs[0].name or configs[0].dataset)
+    narrow = sorted((config for config in configs if config.bottleneck < data.values), key=lambda one: one.bottleneck)
+    for config in configs:
+        if config not in narrow:
+            console.print(f"bottleneck {config.bottleneck} is left out: the images have {data.values} values")
+    if not narrow:
+        raise InvalidConfig(f"no --bottleneck is narrower than the images, which have {data.values} values")
+    folder = sweeps_dir / configs[0].model_name
     folder.mkdir(parents=True, exist_ok=True)
-    pca = fit_pca(data.train, widest)
+    pca = fit_pca(data.train, narrow[-1].bottleneck)
     points: list[SweepPoint] = []
-    for config in sorted(configs, key=lambda config: config.bottleneck):
+    for config in narrow:
         console.print(f"bottleneck {config.bottleneck}", highlight=False)
         points.append(_measure(settle(config, len(data.train)), data, pca, console))
         text = json.dumps([asdict(point) for point in points], indent=2)

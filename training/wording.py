@@ -86,13 +86,14 @@ def say_interpolation(figures: Interpolation) -> str:
 
 def say_linear(proof: LinearProof) -> str:
     """Whether an autoencoder without activation functions is PCA."""
-    if abs(proof.error_gap) < MAX_GAP and proof.largest_angle_degrees < MAX_ANGLE_DEGREES:
+    is_pca = abs(proof.error_gap) < MAX_GAP and proof.largest_angle_degrees < MAX_ANGLE_DEGREES
+    if is_pca:
         return "This model has no activation functions and is PCA: it has the same error and subspace, up to rounding."
-    began = "from random weights" if proof.initialisation == "random" else f"from {proof.initialisation}"
+    began = "was set to PCA" if proof.initialisation == "pca" else "was trained by gradient descent from random weights"
     return (
-        f"This model has no activation functions and was trained by gradient descent {began}. What it reached is not "
-        f"PCA: its error is {percent(abs(proof.error_gap))} {'above' if proof.error_gap >= 0 else 'below'} PCA's, and "
-        f"its subspace is turned by up to {number(proof.largest_angle_degrees)} degrees."
+        f"This model has no activation functions and {began}. It is not PCA: its error is "
+        f"{percent(abs(proof.error_gap))} {'above' if proof.error_gap >= 0 else 'below'} PCA's, and its subspace is "
+        f"turned by up to {number(proof.largest_angle_degrees)} degrees."
     )
 
 

@@ -22,11 +22,12 @@ from torch.utils.data import DataLoader
 
 from benchmarks.training.machine import describe_machine
 from training.build import build_model
-from training.config import Config, resolve
+from training.config import Config
 from training.datasets import load
 from training.device import prepare_torch, usable_cpus
 from training.fit import LOSSES, start
 from training.reconstruction import to_float
+from training.resolve import resolve
 from training.vision import torchvision_datasets
 
 STEPS = 300

@@ -21,7 +21,6 @@ from benchmarks.training.machine import describe_machine, peak_memory_mb
 from service.arrays import flat, to_unit
 from service.separability import LabelledFeatures, knn_accuracy
 from training.build import build_model
-from training.config import resolve
 from training.datasets import load
 from training.device import prepare_torch
 from training.fit import fit, start
@@ -29,6 +28,7 @@ from training.images import Images, collect
 from training.model import Autoencoder
 from training.pca import fit_pca
 from training.reconstruction import squared_errors
+from training.resolve import resolve
 from training.run import settle
 
 

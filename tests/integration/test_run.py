@@ -17,8 +17,9 @@ from service.bundle import Bundle, list_versions, sha256
 from service.errors import TrainingError
 from training.__main__ import main
 from training.checkpoint import Checkpoint
-from training.config import Config, resolve
+from training.config import Config
 from training.repeat import evaluate_bundle
+from training.resolve import resolve
 from training.run import resume, train
 
 FLAGS = ["--hidden", "32,16", "--bottleneck", "6", "--threads", "1", "--models-dir"]
@@ -90,14 +91,19 @@ def test_ctrl_c_and_resume_end_in_the_bits_of_a_run_that_was_not_stopped(tmp_pat
 
 
 def test_a_kill_at_any_moment_leaves_no_half_bundle(tmp_path: Path, quiet: Console) -> None:
-    """Kill runs at moments spread over the writing of the bundle; whatever is there afterwards is whole."""
+    """Kill runs as each part of the bundle appears; whatever is there afterwards is whole."""
     folder = tmp_path / "digits"
-    for delay in (0.0, 0.3, 1.0, 2.0, 3.0):
+    for moment in ("model.pt", "golden.npz", "report/index.html", "README.md", "manifest.json"):
+        before = list_versions(tmp_path, "digits")
+        stage = folder / f".{max(before, default=0) + 1}.partial"
         process = subprocess.Popen(_command("train", "--epochs", "1", *FLAGS, str(tmp_path)), stdout=-1, text=True)
-        _wait_for("epoch 1/1", process)
-        time.sleep(delay)  # the moment of the kill is what is varied, not something that is waited for
+        while process.poll() is None and not (stage / moment).exists():
+            time.sleep(0.001)
         process.kill()
-        process.wait()
+        process.communicate()
+        if moment != "manifest.json":  # the rename follows that one too soon to be sure of
+            assert list_versions(tmp_path, "digits") == before
+            assert (stage / moment).exists()
         for version in list_versions(tmp_path, "digits"):
             Bundle.open(folder / str(version)).verify()
     before = list_versions(tmp_path, "digits")
@@ -125,8 +131,9 @@ def test_resume_refuses_other_images(tmp_path: Path, quick: Config, quiet: Conso
         resume("digits", tmp_path, quiet)
 
 
-def test_a_checkpoint_that_is_none_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes(b"half a checkpoint")
+@pytest.mark.parametrize("content", [b"", b"half a checkpoint", b"garbage", b"\0" * 64, b"PK\x03\x04 cut"])
+def test_a_checkpoint_that_is_none_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(content)
     with pytest.raises(TrainingError, match="no readable checkpoint"):
         Checkpoint.load(tmp_path / "checkpoint.pt")
 
@@ -159,7 +166,7 @@ def test_gradient_descent_reaches_almost_pcas_error(tmp_path: Path, quiet: Conso
 
 
 def test_a_sweep_finds_that_a_narrower_bottleneck_costs_quality(tmp_path: Path) -> None:
-    arguments = ["--bottleneck", "2,12,6", "--hidden", "32", "--epochs", "5", "--threads", "1"]
+    arguments = ["--bottleneck", "2,12,64,6", "--hidden", "32", "--epochs", "5", "--threads", "1"]
     assert main(["sweep", *arguments, "--sweeps-dir", str(tmp_path)]) == 0
     points = json.loads((tmp_path / "digits" / "sweep.json").read_text())
     assert [point["bottleneck"] for point in points] == [2, 6, 12]

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from training.activations import activate, pull_back
-from training.config import Activation, resolve
+from training.config import Activation
 from training.model import Perceptron
+from training.resolve import resolve
 
 NAMES = get_args(Activation)
 

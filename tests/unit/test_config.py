@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.__main__ import main
-from training.config import PRESETS, Config, from_dict, resolve
+from training.config import Config
 from training.errors import InvalidConfig
+from training.resolve import PRESETS, from_dict, resolve
 
 FIELDS = [field.name for field in dataclasses.fields(Config)]
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from training.build import build_model
-from training.config import Config, FitConfig, resolve
+from training.config import Config, FitConfig
 from training.datasets import Dataset, load
 from training.fit import FitState, fit, learning_rate, start
 from training.reconstruction import squared_errors
+from training.resolve import resolve
 
 EPOCHS = 3
 

@@ -21,7 +21,6 @@ from service.images import (
     FORMATS,
     ImageHeader,
     caption,
-    contact_sheet,
     decode,
     encode_animation,
     encode_png,
@@ -362,24 +361,6 @@ def test_enlarging_repeats_pixels_and_invents_none(pixels: Bytes, scale: int) ->
     for row in range(scale):
         for column in range(scale):
             np.testing.assert_array_equal(large[:, row::scale, column::scale], pixels)
-
-
-@given(BATCHES, st.integers(1, 5), st.integers(0, 3), st.integers(0, 255))
-def test_a_contact_sheet_holds_every_image_in_reading_order(
-    pixels: Bytes, columns: int, gap: int, background: int
-) -> None:
-    count, height, width, channels = pixels.shape
-    sheet = contact_sheet(pixels, columns, gap, background)
-    rows = -(-count // columns)
-    assert sheet.shape == (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
-    left_over = np.ones(sheet.shape, bool)
-    for index, image in enumerate(pixels):
-        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
-        place = np.s_[top : top + height, left : left + width]
-        np.testing.assert_array_equal(sheet[place], image)
-        assert left_over[place].all()
-        left_over[place] = False
-    assert (sheet[left_over] == background).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -8,11 +8,11 @@ from service.arrays import Pixels, flat
 from service.autoencoder import Autoencoder
 from training.anomaly import CORRUPTIONS, inverted, measure_anomaly, rotated, shifted
 from training.bundle import write_model
-from training.config import resolve
 from training.initialise import become_pca
 from training.interpolation import INNER_FRAMES, PAIRS, Judge, draw_pairs, measure_interpolation
 from training.model import Autoencoder as TrainableAutoencoder
 from training.pca import Pca
+from training.resolve import resolve
 
 
 def _images(count: int = 40) -> Pixels:

@@ -9,13 +9,14 @@ import torch
 from service.autoencoder import Autoencoder as TrainedAutoencoder
 from training.build import build_model
 from training.bundle import write_model
-from training.config import Activation, Config, resolve
+from training.config import Activation, Config
 from training.datasets import Dataset, load
 from training.errors import InvalidConfig
 from training.linear import compare_with_pca
 from training.model import Autoencoder
 from training.pca import fit_pca
 from training.reconstruction import squared_errors
+from training.resolve import resolve
 
 
 @pytest.fixture(scope="module")

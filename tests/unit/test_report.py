@@ -23,9 +23,10 @@ from training.__main__ import main
 from training.animation import FRAME_MS, HOLD_MS
 from training.card import write_card
 from training.command import repeat_command
-from training.config import Config, resolve
+from training.config import Config
 from training.pages import escape_markdown, fence
 from training.report import write_report
+from training.resolve import resolve
 from training.run import train
 from training.sheets import colour_errors
 from training.tables import separability_rows

@@ -39,5 +39,10 @@ def test_fewer_than_four_samples_are_refused() -> None:
         embed(_clusters(3))
 
 
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_fewer_features_than_dimensions_have_a_map(dimensions: int) -> None:
+    assert np.isfinite(embed(_clusters(20)[:, :1], dimensions=dimensions, iterations=250).coordinates).all()
+
+
 def test_identical_samples_have_a_map() -> None:
     assert np.isfinite(embed(np.ones((12, 4), np.float32), iterations=250).coordinates).all()
