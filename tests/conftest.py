@@ -28,7 +28,7 @@ def quiet() -> Console:
 def digits_bundle(tmp_path_factory: pytest.TempPathFactory, quiet: Console) -> Bundle:
     """A bundle that was trained on digits for a few epochs."""
     models = tmp_path_factory.mktemp("models")
-    config = Config(hidden=(32, 16), bottleneck=6, epochs=3, threads=1, models_dir=models)
+    config = Config(hidden=(32, 16), bottleneck=6, epochs=3, threads=1, models_dir=models, data_root=Path("data"))
     return Bundle.open(train(config, quiet))
 
 

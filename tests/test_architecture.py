@@ -31,7 +31,7 @@ def _imports(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", (ROOT / "service").rglob("*.py"), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "service").rglob("*.py")), ids=lambda path: path.name)
 def test_the_service_never_imports_training(path: Path) -> None:
     assert not {name for name in _imports(path) if name.split(".")[0] == "training"}
 

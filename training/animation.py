@@ -58,8 +58,8 @@ class Walks:
         moving = [FRAME_MS] * (STEPS - 2)
         data = encode_animation(frames, [HOLD_MS, *moving, HOLD_MS, *moving])
         alt = (
-            f"Animation of {PAIRS} pairs of test images. In each pair the left tile fades one image into the other, "
-            "pixel by pixel; the right tile decodes the points on the straight line between their latents."
+            f"Animation of {len(self.blends)} pairs of test images. In each pair the left tile fades one image into the "
+            "other, pixel by pixel; the right tile decodes the points on the straight line between their latents."
         )
         return Picture("interpolation.gif", data, alt, frames.shape[2], frames.shape[1])
 
@@ -67,12 +67,12 @@ class Walks:
         """The first pairs as strips, for print and for those who want nothing to move."""
         columns = np.linspace(0, STEPS - 1, STILL_STEPS).round().astype(int)
         strips = []
-        for pair in range(STILL_PAIRS):
+        for pair in range(min(STILL_PAIRS, len(self.blends))):
             rows = [("pixel blend", self.blends[pair, columns]), ("latent path", self.latents[pair, columns])]
             strips.append(stacked([_labelled_row(text, frames) for text, frames in rows], gap=4))
         picture = with_margin(stacked(strips, gap=20))
         alt = (
-            f"{STILL_PAIRS} pairs of test images with {STILL_STEPS - 2} steps between them. The upper row of each "
+            f"{len(strips)} pairs of test images with {STILL_STEPS - 2} steps between them. The upper row of each "
             "blends pixels and shows both images at once halfway; the lower row decodes the line between their latents."
         )
         return Picture("interpolation.png", encode_png(picture), alt, picture.shape[1], picture.shape[0])

@@ -23,8 +23,8 @@ def repeat_command(values: Mapping[str, Any]) -> list[str]:
         if key in values and values[key] != resolve(None, chosen).to_dict()[key]:
             chosen[key] = values[key]
     implied = resolve(None, chosen).to_dict() | {"name": values.get("dataset"), "data_root": None}
-    if values.get("dataset") == "digits":  # they come with scikit-learn
-        implied["data_root"] = values.get("data_root")
+    if values.get("dataset") == "digits":
+        implied["data_root"] = "data"
     others = {key: value for key, value in values.items() if key not in _CHOICES and value != implied.get(key)}
     return ["python -m training train", *(_flag(key, value) for key, value in (chosen | others).items())]
 

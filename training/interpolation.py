@@ -50,11 +50,11 @@ def measure_interpolation(
 def draw_pairs(count: int, labels: Labels | None, pairs: int, seed: int) -> NDArray[np.int64]:
     """Random positions of two images -> (at most `pairs`, 2), no pair twice; of two classes where there are two."""
     random = np.random.default_rng(seed)
-    firsts = random.integers(0, count, pairs)
+    firsts = random.integers(0, count, 4 * pairs)  # more than are wanted, as some are drawn twice
     groups = np.arange(count) if labels is None or len(np.unique(labels)) < 2 else labels
     seconds = np.array([random.choice(np.flatnonzero(groups != groups[first])) for first in firsts])
     distinct = np.unique(np.sort(np.stack([firsts, seconds], axis=1), axis=1), axis=0)
-    return random.permuted(random.permutation(distinct), axis=1)
+    return random.permuted(random.permutation(distinct)[:pairs], axis=1)
 
 
 def _judge_frames(frames: Pixels, judge: Judge) -> dict[str, NDArray[np.float64]]:

@@ -90,6 +90,7 @@ def test_ctrl_c_and_resume_end_in_the_bits_of_a_run_that_was_not_stopped(tmp_pat
     Bundle.open(tmp_path / "stopped/digits/1").verify()
 
 
+@pytest.mark.timeout(600)
 def test_a_kill_at_any_moment_leaves_no_half_bundle(tmp_path: Path, quiet: Console) -> None:
     """Kill runs as each part of the bundle appears; whatever is there afterwards is whole."""
     folder = tmp_path / "digits"
@@ -183,6 +184,7 @@ def test_tensorboard_events_are_written_when_asked(
     assert any(file.name.startswith("events.") for file in (tmp_path / "runs" / "digits").iterdir())
 
 
+@pytest.mark.timeout(600)
 def test_real_mnist_beats_pca_by_far_in_one_epoch(mnist_root: Path, tmp_path: Path, quiet: Console) -> None:
     flags = {"dataset": "mnist", "data-root": mnist_root, "bottleneck": 30, "epochs": 1, "models-dir": tmp_path}
     bundle = Bundle.open(train(resolve(None, flags), quiet))

@@ -254,7 +254,10 @@ def test_the_repeat_command_resolves_to_the_same_configuration(
 
 
 def test_the_repeat_command_says_what_differs_and_nothing_else() -> None:
-    assert repeat_command(Config(name="digits", epochs=5).to_dict()) == ["python -m training train", "--epochs 5"]
+    assert repeat_command(Config(name="digits", epochs=5, data_root=Path("data")).to_dict()) == [
+        "python -m training train",
+        "--epochs 5",
+    ]
 
 
 def test_the_page_names_the_commands(digits_bundle: Bundle, rendered: Callable[[Bundle], Page]) -> None:
