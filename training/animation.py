@@ -58,8 +58,8 @@ class Walks:
         moving = [FRAME_MS] * (STEPS - 2)
         data = encode_animation(frames, [HOLD_MS, *moving, HOLD_MS, *moving])
         alt = (
-            f"Animation of {len(self.blends)} pairs of test images. In each pair the left tile fades one image into the "
-            "other, pixel by pixel; the right tile decodes the points on the straight line between their latents."
+            f"Animation of {len(self.blends)} pairs of test images. In each the left tile fades one into the other, "
+            "pixel by pixel; the right tile decodes the points on the straight line between their latents."
         )
         return Picture("interpolation.gif", data, alt, frames.shape[2], frames.shape[1])
 
