@@ -22,7 +22,7 @@ class FitProgress(AbstractContextManager["FitProgress"]):
         self._begun_at = done * images
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(),
+            BarColumn(bar_width=10),
             TaskProgressColumn(),
             TextColumn("{task.fields[results]}"),
             TextColumn("{task.fields[speed]} images/s"),
@@ -31,7 +31,10 @@ class FitProgress(AbstractContextManager["FitProgress"]):
             disable=not console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task("fit", total=epochs * images, completed=done * images, **self._fields())  # type: ignore[arg-type]
+        self._task = self._bar.add_task(
+            "fit", total=epochs * images, completed=done * images, speed="-", epoch="", results=""
+        )
+        self._bar.update(self._task, **self._fields())  # type: ignore[arg-type]
 
     def __enter__(self) -> "FitProgress":
         self._bar.start()
@@ -51,16 +54,17 @@ class FitProgress(AbstractContextManager["FitProgress"]):
     def epoch(self, result: Epoch, best: Epoch) -> None:
         """Note an epoch's result."""
         self._done = result.epoch
-        results = f"loss {result.train_loss:.5f}  validation error {result.validation_error:.4f}"
-        self._bar.update(self._task, **self._fields(results))  # type: ignore[arg-type]
+        loss, error = f"loss {result.train_loss:.5f}", f"{result.validation_error:.4f}"
+        self._bar.update(self._task, **self._fields(f"{loss}  val error {error}"))  # type: ignore[arg-type]  # 80 columns
         if not self._console.is_terminal:
             mark = "  (best)" if result == best else ""
             self._console.print(
-                f"epoch {result.epoch}/{self._epochs}  {results}  {result.images_per_second:,.0f} images/s  "
+                f"epoch {result.epoch}/{self._epochs}  {loss}  validation error {error}  "
+                f"{result.images_per_second:,.0f} images/s  "
                 f"{result.seconds:.1f} s{mark}",
                 highlight=False,
                 soft_wrap=True,
             )
 
     def _fields(self, results: str = "") -> dict[str, str]:
-        return {"epoch": f"{min(self._done + 1, self._epochs)}/{self._epochs}", "results": results, "speed": "-"}
+        return {"epoch": f"{min(self._done + 1, self._epochs)}/{self._epochs}", "results": results}
