@@ -1,28 +1,24 @@
-"""Encoded images to arrays and back: the one module that knows Pillow and imageio."""
+"""Encoded images to arrays and back: the one module that knows Pillow."""
 
 import io
-import struct
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageDraw, ImageFont
+from PIL import ExifTags, Image, ImageDraw, ImageFont, WebPImagePlugin
 
 from service.arrays import BytePixels
-from service.errors import InvalidImage
+from service.errors import ImageTooLarge, InvalidImage
+from service.png import check_png
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF"}
 """The file endings that are read, with Pillow's name of each format."""
 
-# What Pillow raises for a damaged file, format by format; Image.open and load document no closed list.
-_DECODING_ERRORS = (
-    *(OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error),
-    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
-)
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # as Pillow's documentation advises
 
 _TURNS = {
@@ -37,6 +33,12 @@ _TURNS = {
 """What undoes each of EXIF's orientations (CIPA DC-008, tag 274)."""
 
 _GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "F"})
+_DRAFT_GAP = 4
+"""How many times larger than asked for a JPEG is decoded at the least: its own shrinking is rough."""
+_PART_PIXELS = 1 << 20
+"""How many pixels are converted at a time: what is made on the way stays small beside the image itself."""
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -60,47 +62,49 @@ def read_header(file: bytes | Path) -> ImageHeader:
         return ImageHeader(height, width, image.mode not in _GREY_MODES)
 
 
-def decode(file: bytes | Path, height: int, width: int, channels: int) -> NDArray[np.uint8]:
+def decode(
+    file: bytes | Path, height: int, width: int, channels: int, max_pixels: int | None = None
+) -> NDArray[np.uint8]:
     """Decode the first frame of an encoded image -> (height, width, channels), 0 to 255.
 
     The orientation that a camera noted is applied, transparency is laid over white, 16-bit greys are scaled to
-    8 bits, and other sizes are resampled with an antialiasing filter.
+    8 bits, and other sizes are resampled with an antialiasing filter. Shrinking takes 8 bytes of memory a pixel beside
+    the file and a fixed 16 MB; 12 bytes where it is a WebP or a PNG of few and long rows.
 
     Raises:
         InvalidImage: It is in none of `FORMATS`, or damaged.
+        ImageTooLarge: By its header it has more than `max_pixels` pixels; they are not decoded.
     """
-    with _open(file) as image:
-        try:
-            image.load()
-            turn = _TURNS.get(_orientation(image))
-            upright = image if turn is None else image.transpose(turn)
-        except _DECODING_ERRORS as error:
-            raise InvalidImage(f"the image data are damaged ({_reason(error)})") from error
-        converted = _convert(upright, "L" if channels == 1 else "RGB")
-        if converted.size != (width, height):
-            converted = converted.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
-        return np.asarray(converted, np.uint8).reshape(height, width, channels)
+    with _open(file, max_pixels) as image, _refusing_damage():
+        if image.format == "PNG":
+            check_png(file if isinstance(file, bytes) else file.read_bytes())
+        stored, box = _load(image, _DRAFT_GAP * max(height, width))
+        orientation = _orientation(image)
+        size = (height, width) if orientation > 4 else (width, height)
+        flat = _flatten(stored, "L" if channels == 1 else "RGB")
+        if flat.size != size:
+            flat = flat.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=3.0)
+        upright = flat.transpose(_TURNS[orientation]) if orientation in _TURNS else flat
+        return np.asarray(upright, np.uint8).reshape(height, width, channels)
 
 
-def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """`(height, width, channels)` bytes -> a PNG file."""
+def encode_png(pixels: NDArray[np.uint8], *, smallest: bool = True) -> bytes:
+    """`(height, width, channels)` bytes -> a PNG file, the smallest or the soonest."""
     buffer = io.BytesIO()
-    Image.fromarray(_drop_grey_axis(pixels)).save(buffer, "PNG", optimize=True)
+    image = Image.fromarray(_drop_grey_axis(pixels))
+    image.save(buffer, "PNG", **({"optimize": True} if smallest else {"compress_level": 1}))
     return buffer.getvalue()
 
 
-def encode_animation(frames: BytePixels, durations_ms: Sequence[int]) -> bytes:
-    """`(n_frames, height, width, channels)` -> a GIF that loops; each frame is held for its duration."""
-    frames_without_grey_axis = [_drop_grey_axis(frame) for frame in frames]
-    encoded = iio.imwrite(
-        "<bytes>", frames_without_grey_axis, extension=".gif", plugin="pillow", duration=list(durations_ms), loop=0
-    )
-    return bytes(encoded)
-
-
-def enlarge(pixels: BytePixels, scale: int) -> BytePixels:
-    """Repeat every pixel -> (batch, height * scale, width * scale, channels)."""
-    return pixels.repeat(scale, axis=1).repeat(scale, axis=2)
+def enlarge(pixels: BytePixels, scale: int, *, smooth: bool = False) -> BytePixels:
+    """Repeat every pixel, or draw smoothly between them -> (batch, height * scale, width * scale, channels)."""
+    if not smooth:
+        return pixels.repeat(scale, axis=1).repeat(scale, axis=2)
+    _, height, width, channels = pixels.shape
+    size = (width * scale, height * scale)
+    images = (Image.fromarray(_drop_grey_axis(image)).resize(size, Image.Resampling.BICUBIC) for image in pixels)
+    shape = (height * scale, width * scale, channels)
+    return np.stack([np.asarray(image).reshape(shape) for image in images])
 
 
 def caption(pixels: BytePixels, text: str, font_size: int = 14) -> BytePixels:
@@ -112,17 +116,78 @@ def caption(pixels: BytePixels, text: str, font_size: int = 14) -> BytePixels:
     return np.concatenate([np.repeat(line, count, axis=0), pixels], axis=1)
 
 
-def _open(file: bytes | Path) -> Image.Image:
+def caption_width(text: str, font_size: int = 14) -> int:
+    """How wide an image must be, in pixels, for `caption` to show the whole text."""
+    return math.ceil(ImageFont.load_default(font_size).getlength(text)) + 2
+
+
+def _open(file: bytes | Path, max_pixels: int | None = None) -> Image.Image:
+    """Read the header of an image, of at most `max_pixels`; where that is None, of what Pillow holds to be safe."""
+    names = sorted(set(FORMATS.values()))
     try:
-        return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=sorted(set(FORMATS.values())))
-    except _DECODING_ERRORS as error:
-        raise InvalidImage(f"not a readable image of {', '.join(sorted(set(FORMATS.values())))}") from error
+        image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=names)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        message = f"the image has more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+        raise InvalidImage(message) if max_pixels is None else _too_large(message, max_pixels) from error
+    except Exception as error:  # see _refusing_damage
+        raise InvalidImage(f"not a readable image of {', '.join(names)}") from error
+    if max_pixels is not None and (count := image.width * image.height) > max_pixels:
+        image.close()
+        raise _too_large(f"the image has {count:,} pixels ({image.width} x {image.height})", max_pixels)
+    return image
+
+
+def _too_large(message: str, max_pixels: int) -> ImageTooLarge:
+    return ImageTooLarge(f"{message}; at most {max_pixels:,} are taken: send it smaller")
+
+
+@contextmanager
+def _refusing_damage() -> Iterator[None]:
+    """Call the file damaged, whatever goes wrong: Pillow documents no closed list of what it raises for such files."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise InvalidImage(f"the image data are damaged ({reason})") from error
+
+
+def _load(image: Image.Image, least_side: int) -> tuple[Image.Image, Box | None]:
+    """Decode the first frame, a JPEG only as finely as is needed -> it, and where it holds the image if not as a whole.
+
+    Of a WebP, libwebp holds the frame twice. Pillow would copy it twice more while that lives; here it does once.
+    """
+    if isinstance(image, WebPImagePlugin.WebPImageFile):
+        data, mode = image._get_next()[0], image.rawmode
+        del image._decoder
+        return Image.frombuffer(mode, image.size, data, "raw", mode, 0, 1), None
+    drafted = image.draft(None, (least_side, least_side))
+    image.load()
+    return image, drafted and drafted[1]
+
+
+def _flatten(image: Image.Image, mode: str) -> Image.Image:
+    """Bring any Pillow mode to an L or RGB without transparency, part by part."""
+    if image.mode == mode and not image.has_transparency_data:
+        return image
+    flat = Image.new(mode, image.size)
+    for box in _parts(*image.size):
+        flat.paste(_convert(image.crop(box), mode), box)
+    return flat
+
+
+def _parts(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
+    columns = min(width, _PART_PIXELS)
+    rows = _PART_PIXELS // columns
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield left, top, min(left + columns, width), min(top + rows, height)
 
 
 def _convert(image: Image.Image, mode: str) -> Image.Image:
-    """Bring any Pillow mode to L or RGB."""
     if image.mode in {"I", "I;16", "I;16B"}:
-        return Image.fromarray((np.asarray(image, np.int64) // 257).clip(0, 255).astype(np.uint8)).convert(mode)
+        levels = np.asarray(image).astype(np.int32)
+        levels[levels == image.info.get("transparency", -1)] = 65535
+        return Image.fromarray((levels // 257).clip(0, 255).astype(np.uint8)).convert(mode)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
@@ -133,13 +198,9 @@ def _orientation(image: Image.Image) -> int:
     """The orientation that a camera noted in an image's EXIF block; 1, upright, where none makes sense."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except _DECODING_ERRORS:
+    except Exception:  # see _refusing_damage; an image without a usable block is none the worse
         return 1
 
 
 def _drop_grey_axis(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__

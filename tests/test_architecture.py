@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted([*(ROOT / "service").rglob("*.py"), *(ROOT / "training").rglob("*.py")])
 HOMES = {
     "PIL": {"service/images.py"},
-    "imageio": {"service/images.py"},
-    "matplotlib": {"training/plots.py"},
+    "imageio": {"service/animation.py"},
+    "matplotlib": {"service/plots.py", "training/plots.py"},
     "jinja2": {"training/pages.py"},
     "torchvision": {"training/vision.py"},
     "filelock": {"training/run.py"},

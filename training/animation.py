@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.animation import encode_animation
 from service.arrays import BytePixels, to_bytes, to_unit
 from service.bundle import Bundle
-from service.images import caption, encode_animation, encode_png
+from service.images import caption, encode_png
 from service.latent import straight_path
 from training.interpolation import draw_pairs
 from training.pictures import (

@@ -2,27 +2,30 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from service.arrays import flat, to_bytes, to_unit
-from service.errors import InvalidImage
+from service.errors import ImageTooLarge, InvalidImage
 from service.images import (
     FORMATS,
     ImageHeader,
     caption,
+    caption_width,
     decode,
-    encode_animation,
     encode_png,
     enlarge,
     read_header,
@@ -46,10 +49,10 @@ def _encode(image: Image.Image | NDArray[Any], kind: str = "PNG", **options: Any
     return buffer.getvalue()
 
 
-@given(PICTURES)
-def test_a_png_gives_back_the_pixels_that_were_put_in(pixels: Bytes) -> None:
+@given(PICTURES, st.booleans())
+def test_a_png_gives_back_the_pixels_that_were_put_in(pixels: Bytes, smallest: bool) -> None:
     height, width, channels = pixels.shape
-    file = encode_png(pixels)
+    file = encode_png(pixels, smallest=smallest)
     assert read_header(file) == ImageHeader(height, width, in_colour=channels == 3)
     np.testing.assert_array_equal(decode(file, *pixels.shape), pixels)
 
@@ -63,6 +66,11 @@ def test_every_lossless_format_gives_back_the_pixels_that_were_put_in(pixels: By
         header = read_header(file)
         assert (header.height, header.width) == (height, width)
         np.testing.assert_array_equal(decode(file, *pixels.shape), pixels)
+
+
+def test_the_smallest_png_is_smaller_than_the_soonest() -> None:
+    smooth = np.asarray(Image.fromarray(_picture(4, 4)).resize((64, 64)))
+    assert len(encode_png(smooth, smallest=True)) < len(encode_png(smooth, smallest=False))
 
 
 MODES = {
@@ -138,6 +146,21 @@ def test_a_transparent_colour_is_white(mode: str, key: Any) -> None:
     assert decode(_encode(image, transparency=key), 1, 2, 1).ravel().tolist() == [255, 20]
 
 
+def test_a_transparent_16_bit_grey_is_white() -> None:
+    levels = np.array([[0, 257, 40 * 257]], np.uint16)
+    for channels in (1, 3):
+        pixels = decode(_encode(levels, transparency=257), 1, 3, channels)
+        assert pixels[0, :, 0].tolist() == [0, 255, 40]
+
+
+@pytest.mark.parametrize("size", [(1500, 1000), (1_100_000, 1), (1, 1_100_000)])
+def test_a_large_image_is_converted_without_a_seam(size: tuple[int, int]) -> None:
+    grey, alpha = np.random.default_rng(0).integers(0, 256, (2, size[1], size[0]), np.uint8)
+    file = _encode(Image.merge("LA", [Image.fromarray(grey), Image.fromarray(alpha)]), compress_level=1)
+    over_white = 255 - (255.0 - grey) * alpha / 255
+    assert np.abs(decode(file, size[1], size[0], 1)[..., 0] - over_white).max() <= 1
+
+
 def test_16_bit_greys_are_scaled_so_that_black_and_white_stay() -> None:
     levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
     for channels in (1, 3):
@@ -172,6 +195,16 @@ def test_the_orientation_that_a_camera_noted_is_applied(orientation: int, kind: 
     assert np.abs(pixels.astype(int) - upright).max() < (16 if kind == "JPEG" else 1)
 
 
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_an_image_is_turned_the_same_when_it_is_shrunk(orientation: int) -> None:
+    stored = np.asarray(Image.fromarray(_picture(3, 5)).resize((120, 60)))
+    exif = Image.Exif()
+    exif[274] = orientation
+    upright = np.ascontiguousarray(UPRIGHT[orientation](stored))
+    turned, expected = (decode(file, 9, 14, 3).astype(int) for file in (_encode(stored, exif=exif), _encode(upright)))
+    assert np.abs(turned - expected).max() <= 1
+
+
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
 def test_the_size_in_a_header_is_that_of_the_upright_image(orientation: int) -> None:
     exif = Image.Exif()
@@ -191,6 +224,18 @@ def test_shrinking_averages_and_does_not_pick_pixels() -> None:
     assert np.abs(shrunk.astype(int) - 127.5).max() < 16
 
 
+@pytest.mark.parametrize("size", [(773, 653), (240, 230)])  # sides that are no multiples of a block
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_jpeg_that_is_decoded_coarsely_looks_as_if_it_were_not(channels: int, size: tuple[int, int]) -> None:
+    detailed = Image.fromarray(_picture(24, 24)).resize(size)
+    file = _encode(detailed, "JPEG", quality=95)
+    with Image.open(io.BytesIO(file)) as whole:
+        fair = whole.convert("L" if channels == 1 else "RGB").resize((28, 20), Image.Resampling.BICUBIC)
+    difference = np.abs(decode(file, 20, 28, channels) - np.asarray(fair, int).reshape(20, 28, channels))
+    assert difference.max() <= 8
+    assert difference.mean() < 0.8
+
+
 @given(PICTURES.filter(lambda pixels: pixels.size > 3))
 def test_resizing_stays_within_a_byte(pixels: Bytes) -> None:
     extremes = np.where(pixels > 127, 255, 0).astype(np.uint8)
@@ -200,19 +245,27 @@ def test_resizing_stays_within_a_byte(pixels: Bytes) -> None:
     assert (np.abs(centres - extremes) < 128).all()  # no value wraps around from white to black
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_of_an_animation_the_first_frame_is_read(kind: str) -> None:
     first, second = (Image.new("RGB", (5, 4), colour) for colour in ("#204060", "#f0e0d0"))
     file = _encode(first, kind, save_all=True, append_images=[second], **({"lossless": True} if kind == "WEBP" else {}))
     assert (decode(file, 4, 5, 3) == (0x20, 0x40, 0x60)).all()
 
 
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_of_an_animation_no_other_frame_is_decoded(kind: str) -> None:
+    first, second = _picture(20, 20), _picture(20, 20)[::-1]
+    file = _encode(Image.fromarray(first), kind, save_all=True, append_images=[Image.fromarray(second)])
+    damaged = file[:-300] + bytes(300)
+    np.testing.assert_array_equal(decode(damaged, 20, 20, 3), decode(file, 20, 20, 3))
+
+
 def _answers(file: bytes) -> bool:
     """Whether a file is read; what is not must be refused with one line."""
     try:
         read_header(file)
-        assert decode(file, 8, 8, 3).shape == (8, 8, 3)
-    except InvalidImage as refused:
+        assert decode(file, 8, 8, 3, max_pixels=1_000_000).shape == (8, 8, 3)
+    except (InvalidImage, ImageTooLarge) as refused:
         message = str(refused)
     else:
         return True
@@ -227,9 +280,11 @@ def test_a_file_cut_at_any_byte_is_read_or_refused(kind: str, mode: str) -> None
     if (kind, mode) == ("JPEG", "P"):
         mode = "CMYK"
     file = _encode(Image.fromarray(_picture()).convert(mode), kind)
-    read = [_answers(file[:length]) for length in range(len(file))]
-    assert not any(read[: len(file) // 2])
+    read = [length for length in range(len(file)) if _answers(file[:length])]
+    assert all(length > len(file) // 2 for length in read)
     assert _answers(file)
+    for length in read:  # nothing of the pixels was missing
+        np.testing.assert_array_equal(decode(file[:length], 8, 8, 3), decode(file, 8, 8, 3))
 
 
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
@@ -237,6 +292,84 @@ def test_a_png_with_any_byte_changed_is_read_or_refused(flip: int) -> None:
     file = encode_png(_picture())
     for position in range(len(file)):
         _answers(file[:position] + bytes([file[position] ^ flip]) + file[position + 1 :])
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _with_right_checksums(file: bytes) -> bytes:
+    """A PNG whose chunks are as they are, and vouched for."""
+    mended, position = file[:8], 8
+    while position + 12 <= len(file):
+        length = int.from_bytes(file[position : position + 4])
+        mended += _chunk(file[position + 4 : position + 8], file[position + 8 : position + 8 + length])
+        position += 12 + length
+    return mended
+
+
+@cache
+def _small_files() -> dict[str, bytes]:
+    """One file of every mode of every format, an animation, and what else has a decoder of its own."""
+    picture = Image.fromarray(_picture(9, 11))
+    files = {
+        f"{kind} {mode}": _encode(picture.convert(mode), kind)
+        for kind, modes in MODES.items()
+        for mode in modes
+        if mode != "I;16"
+    }
+    exif = Image.Exif()
+    exif[274] = 6
+    return files | {
+        "PNG I;16": _encode(_picture(9, 11, 1)[..., 0].astype(np.uint16) * 200),
+        "PNG key": _encode(picture, transparency=(1, 2, 3)),
+        "PNG palette": _encode(picture.convert("P"), transparency=bytes(range(256))),
+        "PNG exif": _encode(picture, exif=exif),
+        "JPEG exif": _encode(picture, "JPEG", exif=exif),
+        "JPEG progressive": _encode(picture.convert("CMYK"), "JPEG", progressive=True),
+        "WEBP lossless": _encode(picture, "WEBP", lossless=True),
+        **{
+            f"{kind} animation": _encode(picture, kind, save_all=True, append_images=[picture.rotate(180)])
+            for kind in ("GIF", "WEBP", "PNG")
+        },
+    }
+
+
+CHANGES = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255), st.booleans()), min_size=1, max_size=12)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's on metadata; in the service they do not stop it either
+@settings(max_examples=500)
+@given(st.sampled_from(sorted(_small_files())), CHANGES, st.booleans())
+def test_a_damaged_file_is_read_or_refused(
+    name: str, changes: list[tuple[float, int, bool]], right_checksums: bool
+) -> None:
+    file = bytearray(_small_files()[name])
+    for where, byte, in_head in changes:
+        file[int(where * (min(len(file), 60) - 1 if in_head else len(file) - 1))] = byte
+    if name.startswith("PNG") and right_checksums:
+        file[8:] = _with_right_checksums(bytes(file))[8:]
+    _answers(bytes(file))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(MemoryError, RecursionError, OverflowError, ZeroDivisionError, AttributeError, KeyError),
+        *(NotImplementedError, AssertionError, struct.error, zlib.error, UnicodeDecodeError("utf-8", b"", 0, 1, "bad")),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("stage", ["_open", "load"])
+def test_whatever_pillow_raises_is_a_refusal(
+    error: type[Exception] | Exception, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, stage, fail)
+    with pytest.raises(InvalidImage):
+        decode(encode_png(_picture()), 8, 8, 3)
 
 
 MAGIC = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"RIFF\x10\x00\x00\x00WEBP", b"BM"]
@@ -256,6 +389,14 @@ def test_what_is_no_image_is_refused_with_the_formats_that_are_read(content: byt
             assert name in str(refused.value)
 
 
+def test_a_png_of_which_any_byte_is_missing_or_altered_is_refused() -> None:
+    file = encode_png(np.arange(256, dtype=np.uint8).reshape(16, 16, 1))
+    for place in range(len(file)):
+        for broken in (file[:place], file[:place] + bytes([file[place] ^ 1]) + file[place + 1 :]):
+            with pytest.raises((InvalidImage, ImageTooLarge)):
+                decode(broken, 16, 16, 1, max_pixels=1_000_000)
+
+
 @pytest.mark.parametrize("kind", ["TIFF", "ICO", "PPM", "TGA"])
 def test_other_formats_that_pillow_knows_are_refused(kind: str) -> None:
     with pytest.raises(InvalidImage):
@@ -268,10 +409,6 @@ def test_a_path_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
             decode(path, 8, 8, 3)
         with pytest.raises(InvalidImage):
             read_header(path)
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def _claims(height: int, width: int) -> bytes:
@@ -294,6 +431,85 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(side: int) -> None
         read_header(_claims(side, side))
     with pytest.raises(InvalidImage):
         decode(_claims(side, side), 8, 8, 3)
+
+
+def test_too_many_pixels_are_refused_by_the_header_with_both_numbers() -> None:
+    """The file holds no pixels: whoever decoded it would call it damaged."""
+    with pytest.raises(ImageTooLarge, match=r"6,000,000 pixels .*3000 x 2000.* at most 1,000,000 "):
+        decode(_claims(2000, 3000), 8, 8, 3, max_pixels=1_000_000)
+    with pytest.raises(InvalidImage):
+        decode(_claims(2000, 3000), 8, 8, 3, max_pixels=6_000_000)
+
+
+@pytest.mark.parametrize("kind", sorted(set(FORMATS.values())))
+def test_as_many_pixels_as_are_taken_are_decoded(kind: str) -> None:
+    file = _encode(_picture(7, 9), kind)
+    assert decode(file, 7, 9, 3, max_pixels=63).shape == (7, 9, 3)
+    with pytest.raises(ImageTooLarge):
+        decode(file, 7, 9, 3, max_pixels=62)
+
+
+@pytest.mark.parametrize("side", [10_000, 20_000])
+def test_more_pixels_than_pillow_opens_are_too_many_too(side: int) -> None:
+    with pytest.raises(ImageTooLarge, match="at most 1,000,000 "):
+        decode(_claims(side, side), 8, 8, 3, max_pixels=1_000_000)
+
+
+def _large_file(kind: str, mode: str, width: int, **options: Any) -> bytes:
+    """2^24 pixels of one colour."""
+    if mode == "I;16":
+        return _encode(np.full((2**24 // width, width), 30_000, np.uint16), kind, **options)
+    return _encode(Image.new("RGBA", (width, 2**24 // width), (90, 120, 200, 128)).convert(mode), kind, **options)
+
+
+# VmHWM and not ru_maxrss, which a child process begins with the peak of its parent.
+MEASURE = """
+import sys
+from pathlib import Path
+from service.images import decode
+
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024
+
+small, large = (Path(name).read_bytes() for name in sys.argv[1:])
+decode(small, 2, 2, 3)
+before = peak()
+decode(large, 28, 28, 3, max_pixels=2**24)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
+@pytest.mark.parametrize(
+    ("kind", "mode", "width", "options", "limit_mb"),
+    [
+        pytest.param("PNG", "RGBA", 4096, {}, 160, id="PNG RGBA"),
+        pytest.param("PNG", "RGBA", 2**24, {}, 210, id="PNG of one row"),
+        pytest.param("PNG", "LA", 4096, {}, 160, id="PNG LA"),
+        pytest.param("PNG", "RGB", 4096, {"transparency": (1, 2, 3)}, 160, id="PNG RGB with a transparent colour"),
+        pytest.param("PNG", "I;16", 4096, {}, 160, id="PNG of 16 bits"),
+        pytest.param("GIF", "P", 4096, {"transparency": 3}, 160, id="GIF with transparency"),
+        pytest.param("JPEG", "CMYK", 4096, {"progressive": True}, 160, id="JPEG CMYK progressive"),
+        pytest.param("WEBP", "RGBA", 4096, {"lossless": True, "method": 0}, 210, id="WEBP RGBA"),
+        pytest.param(
+            "WEBP",
+            "RGB",
+            4096,
+            {"save_all": True, "append_images": [Image.new("RGB", (4096, 4096))]},
+            210,
+            id="WEBP animation",
+        ),
+    ],
+)
+def test_a_large_image_is_decoded_in_bounded_memory(
+    kind: str, mode: str, width: int, options: dict[str, Any], limit_mb: int, tmp_path: Path
+) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(_encode(_picture(), kind))
+    large.write_bytes(_large_file(kind, mode, width, **options))
+    command = [sys.executable, "-c", MEASURE, str(small), str(large)]
+    measured = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert int(measured.stdout) < limit_mb * 10**6
 
 
 def _jpeg_with_exif(tags: bytes) -> bytes:
@@ -322,37 +538,6 @@ def test_odd_exif_beside_the_orientation_does_no_harm(tag: bytes) -> None:
         np.testing.assert_array_equal(decode(_jpeg_with_exif(tags), 8, 8, 3), plain)
 
 
-def _frames(file: bytes) -> tuple[list[Bytes], list[int], Image.Image]:
-    image = Image.open(io.BytesIO(file))
-    frames, durations = [], []
-    for index in range(getattr(image, "n_frames", 1)):
-        image.seek(index)
-        frames.append(np.asarray(image.convert("RGB")))
-        durations.append(image.info["duration"])
-    return frames, durations, image
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_an_animation_holds_each_frame_for_its_duration_and_loops(channels: int) -> None:
-    levels = np.arange(5, dtype=np.uint8) * 50
-    given_frames = np.broadcast_to(levels[:, None, None, None], (5, 6, 9, channels)).copy()
-    given_frames[:, :3, :, 0] = 255 - levels[:, None, None]
-    given_durations = [700, 40, 60, 100, 500]
-    frames, durations, image = _frames(encode_animation(given_frames, given_durations))
-    assert image.format == "GIF"
-    assert image.info["loop"] == 0  # for ever
-    assert durations == given_durations
-    for frame, expected in zip(frames, given_frames, strict=True):
-        np.testing.assert_array_equal(frame, np.broadcast_to(expected, (6, 9, 3)))
-
-
-def test_frames_that_do_not_change_keep_the_animations_length() -> None:
-    still = np.full((4, 5, 5, 1), 9, np.uint8)
-    still[3] = 200
-    _, durations, _ = _frames(encode_animation(still, [100, 200, 300, 400]))
-    assert sum(durations) == 1000
-
-
 @given(BATCHES, st.integers(1, 4))
 def test_enlarging_repeats_pixels_and_invents_none(pixels: Bytes, scale: int) -> None:
     count, height, width, channels = pixels.shape
@@ -361,6 +546,33 @@ def test_enlarging_repeats_pixels_and_invents_none(pixels: Bytes, scale: int) ->
     for row in range(scale):
         for column in range(scale):
             np.testing.assert_array_equal(large[:, row::scale, column::scale], pixels)
+
+
+@given(BATCHES, st.integers(1, 4))
+def test_smooth_enlarging_keeps_shape_and_brightness(pixels: Bytes, scale: int) -> None:
+    count, height, width, channels = pixels.shape
+    large = enlarge(pixels, scale, smooth=True)
+    assert large.dtype == np.uint8
+    assert large.shape == (count, height * scale, width * scale, channels)
+    plain = np.full_like(pixels, 77)
+    assert (enlarge(plain, scale, smooth=True) == 77).all()
+
+
+def test_smooth_enlarging_draws_between_pixels() -> None:
+    halves = np.array([0, 255], np.uint8).reshape(1, 1, 2, 1)
+    across = enlarge(halves, 8, smooth=True)[0, 0, :, 0].astype(int)
+    assert (np.diff(across) >= 0).all()
+    assert ((across > 30) & (across < 225)).sum() >= 4
+
+
+@given(st.text("abgjlqwyW -1", min_size=1, max_size=20), st.integers(8, 24))
+def test_a_caption_fits_into_its_width(text: str, font_size: int) -> None:
+    width = caption_width(text, font_size)
+    narrow, wide = (
+        (caption(np.empty((1, 0, columns, 1), np.uint8), text, font_size) < 255).sum()
+        for columns in (width, width + 60)
+    )
+    assert narrow == wide
 
 
 @pytest.mark.parametrize("channels", [1, 3])
