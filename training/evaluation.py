@@ -12,8 +12,8 @@ from torch import Tensor
 from service.arrays import Pixels
 from service.autoencoder import Autoencoder
 from service.bundle import QUANTILE_PROBABILITIES, Reference
-from service.metrics import LinearProof, MapQuality, Metrics, ReconstructionError, SplitReconstruction
-from service.separability import LabelledFeatures, knn_accuracy_within, silhouette, trustworthiness
+from service.layout import measure_map
+from service.metrics import LinearProof, Metrics, ReconstructionError, SplitReconstruction
 from service.tsne import Embedding, embed
 from training.anomaly import measure_anomaly
 from training.config import Config
@@ -120,8 +120,8 @@ def evaluate(
         interpolation=interpolation,
         anomaly=anomaly,
         linear=_linear_proof(subject, reconstruction["train"]),
-        image_map=_map_quality(image_map, sample, sample.pixels),
-        latent_map=_map_quality(latent_map, sample, sample.latents),
+        image_map=measure_map(image_map, sample.pixels, sample.labels),
+        latent_map=measure_map(latent_map, sample.latents, sample.labels),
     )
     return Evaluation(metrics, _reference(subject, sample, image_map, latent_map))
 
@@ -154,17 +154,6 @@ def _linear_proof(subject: _Subject, train: SplitReconstruction) -> LinearProof 
         return None
     errors = (train.model.squared_error, train.pca_unclamped.squared_error)
     return compare_with_pca(subject.model, subject.pca, errors, subject.config.linear_init)
-
-
-def _map_quality(embedding: Embedding, sample: Spaces, space: NDArray[np.float32]) -> MapQuality:
-    placed = None if sample.labels is None else LabelledFeatures(embedding.coordinates, sample.labels)
-    return MapQuality(
-        kl_divergence=embedding.kl_divergence,
-        perplexity=embedding.perplexity,
-        trustworthiness=trustworthiness(space, embedding.coordinates),
-        knn_accuracy=None if placed is None else knn_accuracy_within(placed),
-        silhouette=None if placed is None else silhouette(placed),
-    )
 
 
 def _reference(subject: _Subject, sample: Spaces, image_map: Embedding, latent_map: Embedding) -> Reference:

@@ -1,57 +1,22 @@
-"""The plots of the report: the one module that knows matplotlib."""
+"""The plots of the report: training's module that knows matplotlib."""
 
-import io
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib import colormaps, patheffects, rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from service.arrays import Labels
 from service.metrics import SplitReconstruction
+from service.plots import FAINT, Groups, draw_legend, draw_points, halo, render, styled_figure
 from training.pictures import Picture
 from training.points import SweepPoint
-from training.wording import number, percent, short_name
+from training.wording import number, percent
 
-MODEL, PCA, PCA_FAINT, INK, FAINT = "#0072B2", "#D55E00", "#F0B48A", "#1F2933", "#8A94A0"
-# Okabe & Ito's colours without black and with yellow darkened, and four of Tol's, so that ten stay apart.
-CLASS_COLOURS = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#332288", "#999933", "#882255", "#777777",
-)  # fmt: skip
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10.5,
-    "text.color": INK,
-    "text.parse_math": False,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 11.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E4E8EC",
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-    "lines.linewidth": 2.0,
-    "lines.solid_capstyle": "round",
-}
-_DPI = 120
+MODEL, PCA, PCA_FAINT = "#0072B2", "#D55E00", "#F0B48A"
 _SHOWN_DPI = 98
 """At which a page shows plots: less than they are drawn at, for screens with finer dots."""
 _PANEL = (4.6, 3.5)
@@ -61,7 +26,7 @@ _WIDE = (6.2, 3.6)
 def plot_training(history: Sequence[dict[str, float]], loss: str) -> Picture:
     """The training loss of each epoch over the learning rate that it was reached with."""
     epochs, losses = _column(history, "epoch"), _column(history, "train_loss")
-    with _figure(_PANEL) as figure:
+    with styled_figure(_PANEL) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         _curve(upper, epochs, losses, MODEL)
         upper.set_title(f"Training loss ({loss}, mean over values)")
@@ -79,7 +44,7 @@ def plot_validation(history: Sequence[dict[str, float]]) -> Picture:
     """The validation error of each epoch, the best one marked: its weights are the model's."""
     epochs, errors = _column(history, "epoch"), _column(history, "validation_error")
     best = int(np.argmin(errors))
-    with _figure(_PANEL) as figure:
+    with styled_figure(_PANEL) as figure:
         axes = figure.subplots()
         _curve(axes, epochs, errors, MODEL)
         label = f"best: {number(errors[best])}, in epoch {epochs[best]:.0f}"
@@ -98,7 +63,7 @@ def plot_errors(splits: dict[str, SplitReconstruction]) -> Picture:
         "PCA, clamped": (PCA, [split.pca.squared_error for split in splits.values()]),
         "PCA, unclamped": (PCA_FAINT, [split.pca_unclamped.squared_error for split in splits.values()]),
     }
-    with _figure(_WIDE) as figure:
+    with styled_figure(_WIDE) as figure:
         axes = figure.subplots()
         for row, (name, (colour, errors)) in enumerate(series.items()):
             bars = axes.barh(np.arange(len(splits)) + 0.27 * (row - 1), errors, 0.25, color=colour, label=name)
@@ -115,7 +80,7 @@ def plot_errors(splits: dict[str, SplitReconstruction]) -> Picture:
 
 def plot_histogram(errors: NDArray[np.float64], percentiles: dict[float, float]) -> Picture:
     """The errors of the reference sample, and where the percentiles of the validation images lie among them."""
-    with _figure(_WIDE) as figure:
+    with styled_figure(_WIDE) as figure:
         axes = figure.subplots()
         bins = int(np.clip(2 * np.sqrt(len(errors)), 8, 48))
         heights, _, _ = axes.hist(errors, bins=bins, color="#7FB4D6", edgecolor="white", linewidth=0.6)
@@ -126,7 +91,7 @@ def plot_histogram(errors: NDArray[np.float64], percentiles: dict[float, float])
             axes.plot([error, error], [0, height], color=PCA, linewidth=1.3)
             axes.annotate(
                 f"{100 * share:.0f} %: {number(error)}", (error, height), xytext=(5, -4), textcoords="offset points",
-                path_effects=_halo(), va="center",
+                path_effects=halo(), va="center",
             )  # fmt: skip
         axes.set_xlabel("squared error of an image")
         axes.set_ylabel("images")
@@ -142,36 +107,27 @@ def plot_map(
     name: str, title: str, points: NDArray[np.float32], labels: Labels | None, classes: Sequence[str]
 ) -> Picture:
     """One t-SNE map, coloured by class: a legend for up to ten, and each class named at its median."""
-    present = [] if labels is None else [int(label) for label in np.unique(labels)]
-    names = _fitting_names(present, classes)
-    colours = _class_colours(max(present, default=0) + 1)
-    in_legend = 0 < len(present) <= len(CLASS_COLOURS)
-    with _figure((4.6, 5.1 if in_legend else 4.6)) as figure:
+    groups = Groups.of(labels, classes)
+    with styled_figure((4.6, 4.6 + 0.25 * groups.legend_rows(4.6))) as figure:
         axes = figure.subplots()
-        size = float(np.clip(9000 / len(points), 7, 60))
-        dots = [MODEL] * len(points) if labels is None else [colours[label] for label in labels]
-        axes.scatter(points[:, 0], points[:, 1], s=size, c=dots, alpha=0.8, linewidths=0)
-        _name_classes(axes, points, labels, names)
-        axes.set(title=title, xticks=[], yticks=[])
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.spines[:].set(visible=True, color="#E4E8EC")
-        if in_legend:
-            _legend(figure, [(name, colours[label]) for label, name in names.items()])
-    coloured = f"coloured by {len(present)} classes" if present else "without labels"
+        draw_points(axes, points, groups)
+        axes.set(title=title)
+        draw_legend(figure, groups)
+    coloured = f"coloured by {len(groups.names)} classes" if groups.names else "without labels"
     return _picture(figure, name, f"t-SNE map of {len(points)} images: {title.lower()}, {coloured}.")
 
 
 def plot_sweep(points: Sequence["SweepPoint"], path: Path) -> None:
     """Write the test error of every bottleneck of a sweep as a PNG, with PCA's beside it."""
     sizes = [point.bottleneck for point in points]
-    with _figure(_WIDE) as figure:
+    with styled_figure(_WIDE) as figure:
         axes = figure.subplots()
         axes.plot(sizes, [point.pca_test_error for point in points], "o-", color=PCA, label="PCA, clamped")
         axes.plot(sizes, [point.test_error for point in points], "o-", color=MODEL, label="model")
         for point in points:
             axes.annotate(
                 number(point.test_error), (point.bottleneck, point.test_error), xytext=(0, -15), ha="center",
-                textcoords="offset points", path_effects=_halo(),
+                textcoords="offset points", path_effects=halo(),
             )  # fmt: skip
         axes.set(xscale="log", yscale="log")
         axes.set_xticks(sizes, [str(size) for size in sizes])
@@ -185,43 +141,6 @@ def plot_sweep(points: Sequence["SweepPoint"], path: Path) -> None:
     path.write_bytes(_picture(figure, path.name, "").data)
 
 
-def _fitting_names(labels: Sequence[int], classes: Sequence[str]) -> dict[int, str]:
-    """The names of the classes on a map; their numbers where many long names would cover it."""
-    names = {label: short_name(classes, label) for label in labels}
-    crowded = len(names) > 2 * len(CLASS_COLOURS) and max(map(len, names.values())) > 4
-    return {label: str(label) for label in names} if crowded else names
-
-
-def _name_classes(axes: Axes, points: NDArray[np.float32], labels: Labels | None, names: dict[int, str]) -> None:
-    """Write the name of each class at the median of its points, large where there is room for it."""
-    roomy = len(names) <= len(CLASS_COLOURS) and max(map(len, names.values()), default=0) <= 6
-    for label, name in names.items():
-        x, y = np.median(points[np.asarray(labels) == label], axis=0)
-        halo, size = _halo(3.5), 11 if roomy else 8
-        axes.text(x, y, name, ha="center", va="center", fontweight="bold", fontsize=size, path_effects=halo)
-
-
-def _class_colours(classes: int) -> list[Any]:
-    """Colours that stay apart for up to ten classes; steps of one perceptual scheme beyond."""
-    if classes <= len(CLASS_COLOURS):
-        return list(CLASS_COLOURS)
-    return list(colormaps["viridis"](np.linspace(0, 0.92, classes)))
-
-
-def _legend(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
-    """Names and colours below a map, row by row."""
-    columns = min(len(entries), 5 if max(len(name) for name, _ in entries) <= 6 else 3)
-    by_column = [entry for column in range(columns) for entry in entries[column::columns]]
-    handles = [Line2D([], [], marker="o", linestyle="", markersize=7, color=colour) for _, colour in by_column]
-    # Labels that begin with an underscore would be left out, so names are put in afterwards.
-    legend = figure.legend(
-        handles, ["x" * len(name) for name, _ in by_column], loc="outside lower center", ncols=columns,
-        handletextpad=0.1, columnspacing=1.2, borderaxespad=0.2,
-    )  # fmt: skip
-    for text, (name, _) in zip(legend.get_texts(), by_column, strict=True):
-        text.set_text(name)
-
-
 def _curve(axes: Axes, epochs: NDArray[np.float64], values: NDArray[np.float64], colour: str) -> None:
     axes.plot(epochs, values, color=colour, marker="o" if len(epochs) < 3 else None)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -233,24 +152,7 @@ def _column(history: Sequence[dict[str, float]], key: str) -> NDArray[np.float64
     return np.array([record[key] for record in history], np.float64)
 
 
-def _halo(width: float = 3.0) -> list[Any]:
-    return [patheffects.withStroke(linewidth=width, foreground="white")]
-
-
-@contextmanager
-def _figure(inches: tuple[float, float]) -> Iterator[Figure]:
-    """A figure drawn in the style of the report, apart from any state of pyplot."""
-    with rc_context(_STYLE):
-        figure = Figure(inches, dpi=_DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure
-
-
 def _picture(figure: Figure, name: str, alt: str) -> Picture:
     """Render to a PNG that says nothing of when and with what it was made."""
-    buffer = io.BytesIO()
-    with rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format="png", metadata={"Software": None})
     width, height = (round(side * _SHOWN_DPI) for side in figure.get_size_inches())
-    return Picture(name, buffer.getvalue(), alt, width, height)
+    return Picture(name, render(figure, "png"), alt, width, height)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from service.arrays import BytePixels, Pixels, to_bytes, to_unit
 from service.bundle import Bundle
 from service.images import encode_png
+from service.naming import short_name
 from training.pictures import (
     GAP,
     Picture,
@@ -21,7 +22,7 @@ from training.pictures import (
     write_label,
     write_line,
 )
-from training.wording import number, short_name
+from training.wording import number
 
 PER_SHEET = 10
 CLASS_LIMIT = 30

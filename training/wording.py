@@ -1,15 +1,10 @@
 """Figures as readers read them, and the sentences that say what they mean, whichever way they came out."""
 
-import unicodedata
-from collections.abc import Sequence
-from typing import SupportsInt
-
 from service.metrics import Interpolation, LinearProof, Separability, SplitReconstruction
 
 MISSING = "\N{EN DASH}"
 MAX_GAP = 1e-6
 MAX_ANGLE_DEGREES = 0.1
-_NAME_LENGTH = 14
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -35,15 +30,6 @@ def percent(share: float | None) -> str:
 def count(value: int) -> str:
     """A whole number with thousands apart."""
     return f"{value:,}"
-
-
-def short_name(classes: Sequence[str], label: SupportsInt) -> str:
-    """A class's name as pictures can show it: short, in the plain letters that their fonts hold; else its number."""
-    name = classes[int(label)] if int(label) < len(classes) else ""
-    bare = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
-    if not (bare.strip() and bare.isascii() and bare.isprintable()):
-        return f"class {int(label)}"
-    return bare if len(bare) <= _NAME_LENGTH else bare[: _NAME_LENGTH - 1] + "…"
 
 
 def say_reconstruction(test: SplitReconstruction, train: SplitReconstruction) -> str:

@@ -19,6 +19,7 @@ from sklearn.datasets import load_sample_images
 
 from service.bundle import Bundle
 from service.metrics import LinearProof, Separability, SpaceSeparability
+from service.naming import short_name
 from training.__main__ import main
 from training.animation import FRAME_MS, HOLD_MS
 from training.card import write_card
@@ -30,7 +31,7 @@ from training.resolve import resolve
 from training.run import train
 from training.sheets import colour_errors
 from training.tables import separability_rows
-from training.wording import number, percent, say_linear, say_separability, short_name
+from training.wording import number, percent, say_linear, say_separability
 
 HOSTILE = (
     "<script>alert(1)</script>",

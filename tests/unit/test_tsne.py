@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from service.maps import MIN_POINTS
 from service.separability import trustworthiness
-from service.tsne import MIN_SAMPLES, embed
+from service.tsne import embed
 
 
 def _clusters(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -27,7 +28,7 @@ def test_the_seed_decides_the_map() -> None:
     np.testing.assert_array_equal(one.coordinates, again.coordinates)
 
 
-@pytest.mark.parametrize("count", [MIN_SAMPLES, 5, 12])
+@pytest.mark.parametrize("count", [MIN_POINTS, 5, 12])
 def test_perplexity_is_lowered_for_few_samples(count: int) -> None:
     embedding = embed(_clusters(count), iterations=250)
     assert embedding.perplexity == pytest.approx((count - 1) / 3)

@@ -1,0 +1,144 @@
+"""A bounded pool of warm processes that compute maps, so that the web process never does.
+
+A request takes the next free process; some may wait for one, first come, first served, and more are refused. A
+request that is cancelled kills its process, since nothing else stops t-SNE; another takes its place.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from service.errors import MapFailed, Overloaded, Refusal
+from service.map_worker import COMMAND, MapWorker
+from service.maps import MapAnswer, MapJob
+
+_FIRST_GUESS_S = 10.0
+_PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)
+"""After one start that failed, two in a row, and so on."""
+_log = logging.getLogger("hourglass.map_pool")
+
+
+class MapPool:
+    """Processes that compute maps, and the requests that wait for them."""
+
+    def __init__(self, processes: int, max_waiting: int, command: Sequence[str] = COMMAND) -> None:
+        self.ready = processes == 0
+        """Whether all processes were warm at once; one that is replaced later does not take it back."""
+        self._processes, self._max_waiting, self._command = processes, max_waiting, command
+        self._keepers: list[asyncio.Task[None]] = []
+        self._workers: set[MapWorker] = set()
+        self._free: asyncio.Queue[MapWorker | None] = asyncio.Queue()
+        """None, which is put back by who gets it: the pool is closed."""
+        self._line = asyncio.Lock()  # its holder is the first in line; a lock is fair, a queue's getters are not
+        self._begun: dict[MapWorker, float] = {}
+        self._admitted = self._failed_starts = 0
+        self._typical_s = _FIRST_GUESS_S
+
+    @property
+    def running(self) -> int:
+        """Maps that are computed now."""
+        return len(self._begun)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a process."""
+        return self._admitted - self.running
+
+    async def start(self) -> None:
+        """Begin to start the processes, and return; `ready` says when they are warm."""
+        self._keepers = [asyncio.create_task(self._keep_one()) for _ in range(self._processes)]
+
+    async def close(self) -> None:
+        """Kill the processes and wait for their ends; requests that are still here get `MapFailed`."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._keepers = []
+        self._free.put_nowait(None)
+
+    async def run(self, job: MapJob) -> MapAnswer:
+        """Compute maps; cancelling this kills the process that computes them.
+
+        Raises:
+            Overloaded: As many requests as may wait are waiting.
+            MapFailed: The process ended early, or none can be started.
+            Refusal: What the job itself ended in.
+        """
+        with self._admission():
+            worker = await self._next_free()
+            with self._timed(worker):
+                answer = await worker.compute(job)
+            self._free.put_nowait(worker)
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
+
+    @contextmanager
+    def _admission(self) -> Iterator[None]:
+        if not self._keepers or (self._failed_starts and not self._workers):
+            raise MapFailed("This service computes no maps at present.")
+        if self._admitted >= self._processes + self._max_waiting:
+            wait_s = self._seconds_to_a_place()
+            detail = f"Too many maps are asked for at once; a place may be free in {wait_s} s."
+            raise Overloaded(detail, headers={"Retry-After": str(wait_s)})
+        self._admitted += 1
+        try:
+            yield
+        finally:
+            self._admitted -= 1
+
+    async def _next_free(self) -> MapWorker:
+        async with self._line:
+            while worker := await self._free.get():
+                if worker.is_alive:
+                    return worker
+        self._free.put_nowait(None)
+        raise MapFailed("The service is stopping; try again.")
+
+    @contextmanager
+    def _timed(self, worker: MapWorker) -> Iterator[None]:
+        """Count a process as running; kill it when its job ends in any way but an answer."""
+        self._begun[worker] = time.monotonic()
+        try:
+            yield
+        except BaseException:
+            worker.kill()
+            raise
+        else:
+            self._typical_s += 0.3 * (time.monotonic() - self._begun[worker] - self._typical_s)
+        finally:
+            del self._begun[worker]
+
+    def _seconds_to_a_place(self) -> int:
+        """When the first of the running maps should end, by how long maps took of late."""
+        elapsed = max((time.monotonic() - begun for begun in self._begun.values()), default=0.0)
+        return max(1, math.ceil(self._typical_s - elapsed))
+
+    async def _keep_one(self) -> None:
+        """Have one process at all times: start it, offer it, and start another when it ends."""
+        while True:
+            try:
+                worker = await MapWorker.start(self._command)
+            except Exception as failure:
+                await self._pause(failure)
+                continue
+            self._failed_starts = 0
+            self._workers.add(worker)
+            self.ready = self.ready or len(self._workers) == self._processes
+            self._free.put_nowait(worker)
+            try:
+                await worker.ended()
+            finally:
+                self._workers.discard(worker)
+                worker.kill()
+                await worker.ended()
+            _log.info("Map process %d ended; another takes its place.", worker.pid)
+
+    async def _pause(self, failure: Exception) -> None:
+        pause_s = _PAUSES_S[min(self._failed_starts, len(_PAUSES_S) - 1)]
+        self._failed_starts += 1
+        _log.error("A map process cannot be started (%r); the next try is in %g s.", failure, pause_s)
+        await asyncio.sleep(pause_s)

@@ -1,0 +1,75 @@
+"""What a map is: the job that asks for one, the bounds that it keeps, and the answer.
+
+Nothing heavy is imported here, for the web process: `layout` computes, and `map_pool` has it computed.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.arrays import Features
+from service.errors import Fault, ImpossibleMap
+from service.metrics import MapQuality
+
+Space: TypeAlias = Literal["image", "latent"]
+PictureFormat: TypeAlias = Literal["png", "svg"]
+Coordinates: TypeAlias = NDArray[np.float32]
+"""Where the points of a map lie, shape (n_points, dimensions)."""
+MIN_POINTS = 4
+DEFAULT_PERPLEXITY = 30.0
+
+
+@dataclass(frozen=True)
+class MapJob:
+    """The same points in one space or more, to be laid out in each."""
+
+    spaces: dict[Space, Features]
+    """By space, vectors in the same order of points."""
+    labels: tuple[str, ...] | None = None
+    """The name of each point's class."""
+    dimensions: Literal[2, 3] = 2
+    perplexity: float | None = None
+    """None: 30, or the largest that fits the points."""
+    iterations: int = 750
+    seed: int = 0
+    picture: PictureFormat | None = None
+
+
+@dataclass(frozen=True)
+class SpaceMap:
+    """One space laid out."""
+
+    coordinates: Coordinates
+    quality: MapQuality
+    """Its last two are None without labels, or with fewer than two classes."""
+
+
+@dataclass(frozen=True)
+class MapAnswer:
+    """The maps in the order of the job's spaces, and the picture where one was asked for."""
+
+    maps: dict[Space, SpaceMap]
+    picture: bytes | None
+
+
+def largest_perplexity(points: int) -> float:
+    """The most neighbours that each of so many points can mind: a perplexity reaches for three times as many."""
+    return (points - 1) / 3
+
+
+def check(points: int, perplexity: float | None) -> None:
+    """Refuse what t-SNE cannot lay out, before anything is computed.
+
+    Raises:
+        ImpossibleMap: Fewer than four points, or a perplexity below 1 or above `largest_perplexity`.
+    """
+    if points < MIN_POINTS:
+        raise ImpossibleMap(f"A map needs at least {MIN_POINTS} points, got {points}.")
+    largest = largest_perplexity(points)
+    if perplexity is not None and not 1 <= perplexity <= largest:
+        allowed = f"1 and {math.floor(100 * largest) / 100:g}"  # rounded down, so that it may be asked for
+        detail = f"The perplexity for {points} points must lie between {allowed}."
+        raise ImpossibleMap(detail, [Fault(detail, parameter="perplexity")])

@@ -1,0 +1,293 @@
+"""The pool with real processes: they are killed, cancelled, crash, and no request but their own hears of it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.errors import MapFailed, Overloaded
+from service.map_pool import MapPool
+from service.maps import MapJob
+
+ROOT = Path(__file__).parents[2]
+POINTS = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
+QUICK = MapJob({"latent": POINTS}, iterations=250)
+ENDLESS = MapJob({"latent": np.random.default_rng(0).normal(size=(4000, 5)).astype(np.float32)}, iterations=100_000)
+BROKEN = MapJob({"latent": POINTS}, labels=("too", "few"), iterations=250)
+
+
+async def until(claim: Callable[[], bool], seconds: float = 60) -> float:
+    """Wait until something holds -> the seconds that it took."""
+    began = time.monotonic()
+    while not claim():
+        assert time.monotonic() - began < seconds, "it never came to hold"
+        await asyncio.sleep(0.002)
+    return time.monotonic() - began
+
+
+_OF_OTHERS: set[int] = set()
+"""Map processes of an application that runs beside these tests."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leave_others_out() -> None:
+    _OF_OTHERS.update(children())
+
+
+def children() -> set[int]:
+    """The map processes that these tests started and that are alive or zombies."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
+    )
+    lines = (line for line in listed.stdout.splitlines() if "map_process" in line or "defunct" in line)
+    return {int(line.split()[0]) for line in lines} - _OF_OTHERS
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@asynccontextmanager
+async def warm_pool(processes: int = 1, max_waiting: int = 1) -> AsyncIterator[MapPool]:
+    pool = MapPool(processes, max_waiting)
+    await pool.start()
+    try:
+        await until(lambda: pool.ready)
+        yield pool
+    finally:
+        await pool.close()
+        assert not children()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_a_job_is_answered_the_same_whichever_process_does_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "service").mkdir()
+    (tmp_path / "service" / "__init__.py").write_text("raise SystemExit('the wrong service')")
+    monkeypatch.chdir(tmp_path)
+
+    async def scenario() -> None:
+        async with warm_pool(processes=2) as pool:
+            answers = await asyncio.gather(pool.run(QUICK), pool.run(QUICK))
+            one, other = (answer.maps["latent"].coordinates for answer in answers)
+            np.testing.assert_array_equal(one, other)
+            assert (pool.running, pool.waiting) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_killed_process_costs_its_own_request_and_is_replaced() -> None:
+    async def scenario() -> None:
+        async with warm_pool() as pool:
+            [pid] = children()
+            doomed, next_one = asyncio.create_task(pool.run(ENDLESS)), asyncio.create_task(pool.run(QUICK))
+            await until(lambda: (pool.running, pool.waiting) == (1, 1))
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(MapFailed):
+                await doomed
+            assert (await next_one).maps
+            assert children().isdisjoint({pid})
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_dies_idle_costs_no_request() -> None:
+    async def scenario() -> None:
+        async with warm_pool() as pool:
+            [pid] = children()
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: is_gone(pid))
+            assert (await pool.run(QUICK)).maps
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_request_kills_its_process_at_once_and_another_takes_its_place() -> None:
+    async def scenario() -> None:
+        async with warm_pool() as pool:
+            [pid] = children()
+            left = asyncio.create_task(pool.run(ENDLESS))
+            await until(lambda: pool.running == 1)
+            left.cancel()
+            assert (
+                await until(lambda: is_gone(pid)) < 1
+            )  # 0.1 s where the processor is not crowded; the job takes minutes
+            assert (pool.running, pool.waiting) == (0, 0)
+            assert (await pool.run(QUICK)).maps
+
+    asyncio.run(scenario())
+
+
+def test_a_full_line_refuses_and_says_when_to_return_and_a_place_left_is_free() -> None:
+    async def scenario() -> None:
+        async with warm_pool() as pool:
+            running, waiting = asyncio.create_task(pool.run(ENDLESS)), asyncio.create_task(pool.run(QUICK))
+            await until(lambda: (pool.running, pool.waiting) == (1, 1))
+            with pytest.raises(Overloaded) as refused:
+                await pool.run(QUICK)
+            assert 1 <= int(refused.value.headers["Retry-After"]) <= 10
+            waiting.cancel()
+            await until(lambda: (pool.running, pool.waiting) == (1, 0))
+            following = asyncio.create_task(pool.run(QUICK))
+            await until(lambda: pool.waiting == 1)
+            running.cancel()
+            assert (await following).maps
+
+    asyncio.run(scenario())
+
+
+def test_those_who_wait_are_served_in_order_and_before_who_comes_back_at_once() -> None:
+    async def scenario() -> None:
+        served: list[str] = []
+
+        async def ask(name: str, times: int = 1) -> None:
+            for _ in range(times):
+                await pool.run(QUICK)
+                served.append(name)
+
+        async with warm_pool(max_waiting=3) as pool:
+            await asyncio.gather(ask("greedy", times=2), ask("first"), ask("second"))
+        assert served == ["greedy", "first", "second", "greedy"]
+
+    asyncio.run(scenario())
+
+
+def test_a_job_that_raises_fails_alone_and_its_process_lives_on(capfd: pytest.CaptureFixture[str]) -> None:
+    async def scenario() -> None:
+        async with warm_pool() as pool:
+            before = children()
+            with pytest.raises(MapFailed, match="could not be computed"):
+                await pool.run(BROKEN)
+            assert (await pool.run(QUICK)).maps
+            assert children() == before
+
+    asyncio.run(scenario())
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_closing_ends_running_and_waiting_requests() -> None:
+    async def scenario() -> None:
+        async with warm_pool() as pool:
+            requests = [asyncio.create_task(pool.run(ENDLESS)) for _ in range(2)]
+            await until(lambda: (pool.running, pool.waiting) == (1, 1))
+            await pool.close()
+            results = await asyncio.gather(*requests, return_exceptions=True)
+            assert [type(result) for result in results] == [MapFailed, MapFailed]
+
+    asyncio.run(scenario())
+
+
+def test_closing_while_processes_start_leaves_none() -> None:
+    async def scenario() -> None:
+        pool = MapPool(2, 0)
+        await pool.start()
+        await until(lambda: len(children()) == 2)
+        await pool.close()
+        assert not children()
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_cannot_start_is_tried_again_after_pauses(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        pool = MapPool(1, 3, command=(sys.executable, "-c", "raise SystemExit(3)"))
+        await pool.start()
+        await until(lambda: len(caplog.records) == 2)
+        assert not pool.ready
+        with pytest.raises(MapFailed):
+            await pool.run(QUICK)
+        await pool.close()
+
+    asyncio.run(scenario())
+    first, second = caplog.records
+    assert second.created - first.created >= 1
+
+
+def test_a_pool_of_no_processes_is_ready_and_refuses() -> None:
+    async def scenario() -> None:
+        pool = MapPool(0, 4)
+        await pool.start()
+        assert pool.ready
+        with pytest.raises(MapFailed):
+            await pool.run(QUICK)
+        await pool.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_large_job_does_not_hold_the_event_loop_up() -> None:
+    async def scenario() -> None:
+        large = MapJob({"image": np.random.default_rng(0).random((2000, 3072), np.float32)}, iterations=100_000)
+        async with warm_pool() as pool:
+            request = asyncio.create_task(pool.run(large))
+            began = last = time.monotonic()
+            pauses = []
+            while last < began + 1:
+                await asyncio.sleep(0)
+                pauses.append(time.monotonic() - last)
+                last = time.monotonic()
+            assert pool.running
+            request.cancel()
+            assert max(pauses) < 0.1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_process_does_not_outlive_its_parent(busy: bool) -> None:
+    program = """
+import asyncio, sys
+from service.map_pool import MapPool
+from tests.integration.test_map_pool import ENDLESS, children, until
+async def scenario():
+    pool = MapPool(1, 0)
+    await pool.start()
+    await until(lambda: pool.ready)
+    request = asyncio.create_task(pool.run(ENDLESS)) if sys.argv[1] == "True" else None
+    await until(lambda: pool.running == bool(request))
+    print(*children(), flush=True)
+    await asyncio.sleep(60)
+asyncio.run(scenario())
+"""
+    with subprocess.Popen([sys.executable, "-c", program, str(busy)], cwd=ROOT, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert not is_gone(pid)
+        parent.kill()
+    asyncio.run(until(lambda: is_gone(pid), 10))
+
+
+def test_what_a_job_prints_does_not_mix_with_answers(capfd: pytest.CaptureFixture[str]) -> None:
+    program = """
+import os
+from service import map_process
+compute = map_process.compute
+def noisy(job):
+    print("from Python", flush=True)
+    os.system("echo from C")
+    return compute(job)
+map_process.compute = noisy
+map_process.main()
+"""
+
+    async def scenario() -> None:
+        pool = MapPool(1, 0, command=(sys.executable, "-P", "-c", program))
+        await pool.start()
+        assert (await pool.run(QUICK)).maps
+        await pool.close()
+
+    asyncio.run(scenario())
+    assert {"from Python", "from C"} <= set(capfd.readouterr().err.splitlines())

@@ -1,0 +1,114 @@
+"""Maps answer for every space, measure it, and are defined for degenerate points; impossible ones are refused early."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from service.arrays import Features
+from service.errors import ImpossibleMap
+from service.layout import compute
+from service.maps import MapJob, check, largest_perplexity
+from service.separability import LabelledFeatures, knn_accuracy_within, silhouette, trustworthiness
+
+RANDOM = np.random.default_rng(0)
+CLOUD = RANDOM.normal(size=(30, 5)).astype(np.float32)
+DEGENERATE = {
+    "equal": np.ones((12, 4)),
+    "duplicates": np.repeat(CLOUD[:3], 5, axis=0),
+    "constant columns": np.c_[np.ones((20, 3)), CLOUD[:20, :1]],
+    "four points": CLOUD[:4],
+    "one feature": CLOUD[:, :1],
+    "one far away": np.r_[np.zeros((99, 3)), np.ones((1, 3))],
+    "tiny": CLOUD * 1e-30,
+    "huge": CLOUD * 1e30,
+    "the largest there are": np.where(CLOUD > 0, 3e38, -3e38),
+}
+
+
+def _clusters(count: int = 60) -> tuple[Features, tuple[str, ...]]:
+    centres = 8 * RANDOM.normal(size=(3, 6))
+    points = centres[np.arange(count) % 3] + RANDOM.normal(size=(count, 6))
+    return points.astype(np.float32), tuple(np.array(["b", "a", "c"])[np.arange(count) % 3].tolist())
+
+
+def test_every_space_is_laid_out_in_the_order_asked_for() -> None:
+    points, labels = _clusters()
+    answer = compute(MapJob({"latent": points[:, :2].copy(), "image": points}, labels, iterations=250))
+    assert list(answer.maps) == ["latent", "image"]
+    assert all(drawn.coordinates.shape == (60, 2) for drawn in answer.maps.values())
+    assert all(drawn.coordinates.dtype == np.float32 for drawn in answer.maps.values())
+    assert answer.picture is None
+
+
+def test_a_map_is_measured_on_its_coordinates_against_its_own_space() -> None:
+    points, labels = _clusters()
+    drawn = compute(MapJob({"image": points}, labels, iterations=500, perplexity=10)).maps["image"]
+    placed = LabelledFeatures(drawn.coordinates, np.unique(labels, return_inverse=True)[1])
+    assert drawn.quality.trustworthiness == trustworthiness(points, drawn.coordinates)
+    assert drawn.quality.knn_accuracy == knn_accuracy_within(placed) > 0.9
+    assert drawn.quality.silhouette == silhouette(placed) > 0.3
+    assert drawn.quality.perplexity == 10
+
+
+@pytest.mark.parametrize("labels", [None, ("only",) * 30])
+def test_fewer_than_two_classes_have_no_separability(labels: tuple[str, ...] | None) -> None:
+    quality = compute(MapJob({"image": CLOUD}, labels, iterations=250)).maps["image"].quality
+    assert quality.knn_accuracy is None
+    assert quality.silhouette is None
+
+
+def test_perplexity_is_30_or_the_largest_that_fits() -> None:
+    few, many = (RANDOM.normal(size=(count, 3)).astype(np.float32) for count in (30, 100))
+    perplexities = [
+        compute(MapJob({"image": points}, iterations=250)).maps["image"].quality.perplexity for points in (few, many)
+    ]
+    assert perplexities == [largest_perplexity(30), 30]
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_degenerate_points_have_a_map_and_a_picture(name: str, dimensions: int) -> None:
+    points = np.asarray(DEGENERATE[name], np.float32)
+    labels = tuple(str(place % 2) for place in range(len(points)))
+    job = MapJob({"image": points}, labels, dimensions=2 if dimensions == 2 else 3, iterations=250, picture="png")
+    answer = compute(job)
+    drawn = answer.maps["image"]
+    assert np.isfinite(drawn.coordinates).all()
+    assert 0 <= drawn.quality.kl_divergence < 100
+    assert answer.picture
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_the_scale_of_points_hardly_matters(scale: float) -> None:
+    points, labels = _clusters()
+    quality = compute(MapJob({"image": points * np.float32(scale)}, labels, perplexity=10)).maps["image"].quality
+    assert quality.trustworthiness > 0.9
+    assert quality.knn_accuracy == 1
+
+
+def test_the_seed_decides_the_answer() -> None:
+    one, again = (compute(MapJob({"image": CLOUD}, seed=5, picture="svg", iterations=250)) for _ in range(2))
+    np.testing.assert_array_equal(one.maps["image"].coordinates, again.maps["image"].coordinates)
+    assert one.picture == again.picture
+
+
+@pytest.mark.parametrize("points", [0, 1, 3])
+def test_fewer_than_four_points_are_refused(points: int) -> None:
+    with pytest.raises(ImpossibleMap, match=f"at least 4 points, got {points}"):
+        check(points, None)
+
+
+@pytest.mark.parametrize("perplexity", [6.34, 30, 0.99, -1, float("nan"), float("inf")])
+def test_a_perplexity_that_does_not_fit_is_refused_with_the_largest_that_does(perplexity: float) -> None:
+    with pytest.raises(ImpossibleMap, match=r"between 1 and 6\.33\.$") as refused:
+        check(20, perplexity)
+    assert refused.value.faults[0].parameter == "perplexity"
+    check(20, 6.33)
+    check(4, 1)
+
+
+def test_asking_for_a_map_loads_neither_scikit_learn_nor_matplotlib() -> None:
+    program = "import sys, service.map_pool; sys.exit(bool({'sklearn', 'matplotlib', 'torch'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
