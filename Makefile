@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 MODELS := models
 
 .DEFAULT_GOAL := help
-.PHONY: help install train serve test lint format clean
+.PHONY: help install train serve test test-container lint format openapi clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 install: $(VENV)/.training ## Set up .venv with what training and serving need
 
@@ -17,11 +17,13 @@ train: $(VENV)/.training ## Train the embedded default (pass more with ARGS="--b
 
 serve: $(VENV)/.training ## Train the embedded default if there is no bundle, then serve it
 	@ls $(MODELS)/*/*/manifest.json >/dev/null 2>&1 || $(BIN)/python -m training train --models-dir $(MODELS)
-	@if [ -f service/__main__.py ]; then exec $(BIN)/python -m service --models-dir $(MODELS) $(ARGS); else \
-	  echo "The bundle is ready; the HTTP service is not built yet. Open its report:"; ls $(MODELS)/*/*/report/index.html; fi
+	$(BIN)/python -m service --models-dir $(MODELS) $(ARGS)
 
 test: $(VENV)/.dev lint ## Set up what tests need, then lint, check types and run every test
 	$(BIN)/pytest $(ARGS)
+
+test-container: $(VENV)/.dev ## Build, start, call and stop the containers; takes minutes and a container engine
+	$(BIN)/pytest tests/container $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, formatting and types
 	$(BIN)/ruff check .
@@ -31,6 +33,9 @@ lint: $(VENV)/.dev ## Check style, formatting and types
 format: $(VENV)/.dev ## Rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: $(VENV)/.training ## Write docs/openapi.json again, after a change of the interface
+	$(BIN)/python -m service --print-openapi >docs/openapi.json
 
 clean: ## Remove the environment and every cache; bundles stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

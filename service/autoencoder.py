@@ -53,3 +53,8 @@ class Autoencoder:
         with torch.inference_mode():
             answer: torch.Tensor = getattr(self.module, method)(torch.from_numpy(np.ascontiguousarray(batch)))
         return answer.numpy()
+
+
+def set_threads(count: int) -> None:
+    """Let a model call use `count` threads of this process."""
+    torch.set_num_threads(count)

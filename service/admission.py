@@ -1,0 +1,80 @@
+"""What the service holds at once, bounded before any work: images of all requests and bytes of their bodies."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from service.errors import Overloaded
+
+_SMOOTHING = 0.1
+"""Weight of the newest request in the mean time that an image takes."""
+
+
+@dataclass
+class Admission:
+    """Counts images and bytes; one rule for single images and batches."""
+
+    max_images: int
+    max_bytes: int
+    images: int = 0
+    bytes: int = 0
+    _seconds_per_image: float = field(default=0.0, repr=False)
+
+    @contextmanager
+    def admit(self) -> Iterator["Ticket"]:
+        """Hold the place of one image until the request has ended; the ticket grows with what the body turns out to be.
+
+        Raises:
+            Overloaded: The queue is full; `Retry-After` says when it should have room.
+        """
+        ticket = Ticket(self)
+        started = time.monotonic()
+        try:
+            ticket.hold_images(1)
+            yield ticket
+            self._learn((time.monotonic() - started) / ticket.images)
+        finally:
+            self.images -= ticket.images
+            self.bytes -= ticket.bytes
+
+    def overloaded(self) -> Overloaded:
+        """The refusal of a request for which there is no room."""
+        wait_s = max(1, math.ceil(self.images * self._seconds_per_image))
+        return Overloaded("The queue is full; try again later.", headers={"Retry-After": str(min(wait_s, 60))})
+
+    def _learn(self, seconds: float) -> None:
+        self._seconds_per_image += _SMOOTHING * (seconds - self._seconds_per_image)
+
+
+@dataclass
+class Ticket:
+    """What one request holds of an `Admission`."""
+
+    admission: Admission
+    images: int = 0
+    bytes: int = 0
+
+    def hold_images(self, count: int) -> None:
+        """Hold the places of `count` images in all.
+
+        Raises:
+            Overloaded: There are not as many left.
+        """
+        more = max(0, count - self.images)
+        if self.admission.images + more > self.admission.max_images:
+            raise self.admission.overloaded()
+        self.admission.images += more
+        self.images += more
+
+    def hold_bytes(self, count: int) -> None:
+        """Hold `count` more bytes.
+
+        Raises:
+            Overloaded: There are not as many left.
+        """
+        if self.admission.bytes + count > self.admission.max_bytes:
+            raise self.admission.overloaded()
+        self.admission.bytes += count
+        self.bytes += count

@@ -1,0 +1,65 @@
+"""The application: its parts, its routes, and what runs beside them. Nothing is decided here."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+from starlette.types import Receive, Scope, Send
+
+from service.autoencoder import set_threads
+from service.context import in_context
+from service.dependencies import refuse_unknown_parameters
+from service.openapi import install_openapi
+from service.parts import Parts
+from service.problems import install_problems
+from service.routes import decode, docs, encode, health, interpolate, metrics, models, problems, reconstruct, tsne
+from service.settings import Settings
+
+
+class Hourglass(FastAPI):
+    """FastAPI within the context of a request, so that whatever happens inside is counted and named."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the application's life."""
+        if scope["type"] == "http":
+            await in_context(self.state.parts.telemetry, super().__call__, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings) -> Hourglass:
+    """Build the application; models load in the background once it runs."""
+    app = Hourglass(
+        title="Hourglass", lifespan=_live, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown_parameters)], generate_unique_id_function=lambda route: route.name,
+    )  # fmt: skip
+    app.state.parts = Parts.of(settings)
+    for module in (encode, decode, reconstruct, interpolate, tsne, models, health, metrics, problems):
+        app.include_router(module.router)
+    app.router.include_router(docs.router)
+    app.mount("/swagger-ui", docs.swagger_ui)
+    app.mount("/static", docs.static)
+    install_problems(app)
+    install_openapi(app)
+    return app
+
+
+@asynccontextmanager
+async def _live(app: FastAPI) -> AsyncIterator[None]:
+    """Start what works in the background, and stop it in the end."""
+    parts: Parts = app.state.parts
+    set_threads(parts.settings.torch_threads)
+    following = asyncio.create_task(parts.registry.follow())
+    await parts.maps.start()
+    with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # only the main thread hears signals
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.registry.look)
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await parts.maps.close()
+        parts.workers.close()

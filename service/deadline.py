@@ -1,0 +1,33 @@
+"""The moment by which a request must be answered, for loops in threads, which nothing else can stop."""
+
+import time
+from dataclasses import dataclass
+
+from service.errors import DeadlineExceeded
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment on the monotonic clock."""
+
+    timeout_s: float
+    at: float
+
+    @classmethod
+    def after(cls, timeout_s: float) -> "Deadline":
+        """The moment `timeout_s` seconds from now."""
+        return cls(timeout_s, time.monotonic() + timeout_s)
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left, at least 0."""
+        return max(0.0, self.at - time.monotonic())
+
+    def exceeded(self) -> DeadlineExceeded:
+        """The refusal that says so."""
+        return DeadlineExceeded(f"The answer was not ready within {self.timeout_s:g} s; ask for less at once.")
+
+    def check(self) -> None:
+        """Raise `DeadlineExceeded` once the moment has passed."""
+        if time.monotonic() > self.at:
+            raise self.exceeded()

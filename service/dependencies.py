@@ -1,0 +1,70 @@
+"""What routes take as arguments, so that their signatures read as prose."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from pydantic.json_schema import SkipJsonSchema
+
+from service.deadline import Deadline
+from service.errors import Fault, InvalidParameter
+from service.exchange import Exchange
+from service.manifest import NAME_PATTERN
+from service.parts import Parts
+from service.served import ServedModel
+
+
+def get_parts(request: Request) -> Parts:
+    """The parts of the application that answers."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(get_parts)]
+
+
+def start_exchange(request: Request, parts: PartsDep) -> Exchange:
+    """An exchange whose deadline runs from now."""
+    return Exchange(request, parts, Deadline.after(parts.settings.request_timeout_s))
+
+
+def start_map_exchange(request: Request, parts: PartsDep) -> Exchange:
+    """An exchange with the longer deadline of maps."""
+    return Exchange(request, parts, Deadline.after(parts.settings.map_timeout_s))
+
+
+ExchangeDep = Annotated[Exchange, Depends(start_exchange)]
+MapExchangeDep = Annotated[Exchange, Depends(start_map_exchange)]
+
+Unset = SkipJsonSchema[None]
+"""A parameter that is not given: a value in Python, and none that a client could send."""
+ModelName = Annotated[
+    str | Unset,
+    Query(alias="model", pattern=NAME_PATTERN, description="Name of the model; without it the default model answers."),
+]
+ModelVersion = Annotated[
+    int | Unset,
+    Query(alias="version", ge=1, le=2**31 - 1, description="Version of the model; without it the newest one answers."),
+]
+
+
+async def choose_model(parts: PartsDep, model: ModelName = None, version: ModelVersion = None) -> ServedModel:
+    """The model that the query chooses, kept for the whole request."""
+    return await parts.registry.get(model, version)
+
+
+ModelDep = Annotated[ServedModel, Depends(choose_model)]
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse query parameters that the route's documentation does not list, as they are mistakes.
+
+    Raises:
+        InvalidParameter: There is one; its name is not repeated.
+    """
+    if not request.query_params:
+        return
+    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    known = [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"]
+    if not request.query_params.keys() <= set(known):
+        rule = f"takes the query parameters {', '.join(known)}" if known else "takes no query parameters"
+        raise InvalidParameter(f"This route {rule}, and got another.", [Fault("unknown query parameter")])

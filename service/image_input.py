@@ -1,0 +1,181 @@
+"""Images as clients send them, to pixels of the model's size: every form, one rule."""
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.arrays import Pixels
+from service.deadline import Deadline
+from service.errors import Fault, InvalidBody, InvalidImage, OutOfRange, Refusal, TooManyImages, WrongShape
+from service.images import decode
+from service.json_body import Json, JsonObject, is_list
+from service.manifest import ImageFormat
+from service.media import ENCODED_IMAGES
+
+MAX_FAULTS = 10
+"""Faults that one problem document lists."""
+PIXEL_RANGES = {"unit": 1.0, "byte": 255.0}
+"""The values of `pixel_range`, with the number that is white."""
+_DATA_URI = re.compile(r"data:([a-z/+.-]+);base64,")
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """Turns images of any form into pixels of one model's size, within the limits."""
+
+    image: ImageFormat
+    max_images: int
+    max_image_pixels: int
+    deadline: Deadline
+
+    def from_files(self, files: Sequence[bytes]) -> Pixels:
+        """Encoded files of any supported format -> (batch, height, width, channels), resized to the model's size.
+
+        Raises:
+            InvalidImage, ImageTooLarge: Pointing at the files that cannot be decoded.
+        """
+        return self._collect(files, self._decode)
+
+    def from_json(self, body: JsonObject) -> Pixels:
+        """The member `images` of a body: base64, data URIs or numbers, also mixed.
+
+        Raises:
+            InvalidBody: No images, or a `pixel_range` that is none.
+            InvalidImage, ImageTooLarge, WrongShape, OutOfRange: Pointing at the images that are wrong.
+        """
+        pixel_range = body.get("pixel_range") if "pixel_range" in body else "unit"
+        if not isinstance(pixel_range, str) or pixel_range not in PIXEL_RANGES:
+            raise InvalidBody('"pixel_range" must be "unit" (numbers in [0, 1]) or "byte" (0 to 255).')
+        white = PIXEL_RANGES[pixel_range]
+        self._check_count(body.count_of("images"))
+        items = body.items_of("images")
+        arrays = body.arrays([item for item in items if is_list(item)], math.prod(self._shapes()[0]))
+        return self._collect(
+            items, lambda item: self._from_numbers(next(arrays), white) if is_list(item) else self._from_text(item)
+        )
+
+    def from_array(self, array: NDArray[Any]) -> Pixels:
+        """An array of uint8 in 0 to 255 or floats in [0, 1], shaped (n, height, width[, channels]) or (n, pixels).
+
+        Raises:
+            WrongShape: Of another shape or dtype.
+            OutOfRange: Not all numbers are in range; the faults point at the images.
+        """
+        image = self.image
+        if array.shape[1:] not in self._shapes():
+            raise WrongShape(f"Expected an array {self._expected('n')}, got {list(array.shape)}.")
+        self._check_count(len(array))
+        pixels = array.reshape(len(array), image.height, image.width, image.channels)
+        if array.dtype == np.uint8:
+            return pixels.astype(np.float32) / np.float32(255)
+        if array.dtype.kind != "f":
+            raise WrongShape("Expected an array of uint8 (0 to 255) or of floats (0 to 1).")
+        outside = np.flatnonzero([not _is_within(one, 1.0) for one in pixels])
+        if len(outside):
+            faults = [Fault(_range_rule(1.0), f"#/images/{index}") for index in outside[:MAX_FAULTS]]
+            raise OutOfRange(f"{_range_rule(1.0).capitalize()} as floats.", faults)
+        return pixels.astype(np.float32)
+
+    def _collect(self, items: Sequence[Item], convert: Callable[[Item], NDArray[np.float32]]) -> Pixels:
+        """Convert every item into its place of one array; refuse with up to `MAX_FAULTS` faults."""
+        self._check_count(len(items))
+        image = self.image
+        pixels = np.empty((len(items), image.height, image.width, image.channels), np.float32)
+        failures: list[tuple[int, Refusal]] = []
+        for index, item in enumerate(items):
+            self.deadline.check()
+            try:
+                pixels[index] = convert(item)
+            except Refusal as refusal:
+                failures.append((index, refusal))
+                if len(failures) == MAX_FAULTS:
+                    break
+        if failures:
+            raise _all(failures, len(items))
+        return pixels
+
+    def _decode(self, file: bytes) -> NDArray[np.float32]:
+        image = self.image
+        decoded = decode(file, image.height, image.width, image.channels, self.max_image_pixels)
+        return decoded.astype(np.float32) / np.float32(255)
+
+    def _from_text(self, item: Json) -> NDArray[np.float32]:
+        if not isinstance(item, str):
+            raise InvalidBody("expected a base64 string, a data URI, or nested lists of numbers")
+        return self._decode(decode_base64(item))
+
+    def _from_numbers(self, array: NDArray[np.float64] | WrongShape, white: float) -> NDArray[np.float32]:
+        if isinstance(array, WrongShape):
+            raise WrongShape(f"expected numbers {self._expected()}, {array.detail}")
+        if array.shape not in self._shapes():
+            raise WrongShape(f"expected numbers {self._expected()}, got {list(array.shape)}")
+        if not _is_within(array, white):
+            raise OutOfRange(_range_rule(white))
+        image = self.image
+        return (array / white).astype(np.float32).reshape(image.height, image.width, image.channels)
+
+    def _shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes in which the numbers of one image may come."""
+        image = self.image
+        full = (image.height, image.width, image.channels)
+        without_channels = [(image.height, image.width)] if image.channels == 1 else []
+        return (full, *without_channels, (image.height * image.width * image.channels,))
+
+    def _expected(self, *batch: str) -> str:
+        """The shapes in words: `shaped [28, 28], [28, 28, 1] or [784]`."""
+        full, *others = (f"[{', '.join([*batch, *map(str, shape)])}]" for shape in self._shapes())
+        return f"shaped {', '.join([full, *others[:-1]])} or {others[-1]}"
+
+    def _check_count(self, count: int) -> None:
+        check_count(count, self.max_images, "images")
+
+
+def check_count(count: int, at_most: int, noun: str) -> None:
+    """Refuse empty batches and too large ones."""
+    if count == 0:
+        raise InvalidBody(f"The body holds no {noun}; send at least one.")
+    if count > at_most:
+        raise TooManyImages(f"A request may hold {at_most} {noun}; send the others in further requests.")
+
+
+def decode_base64(text: str) -> bytes:
+    """The file in a base64 string, or in a data URI with base64 (RFC 2397, RFC 4648).
+
+    Raises:
+        InvalidImage: Neither, or a data URI of another media type than an image's that is read.
+    """
+    if text.startswith("data:"):
+        match = _DATA_URI.match(text)
+        if match is None or match[1] not in ENCODED_IMAGES:
+            raise InvalidImage(f"expected a base64 data URI of {', '.join(ENCODED_IMAGES)}")
+        text = text[match.end() :]
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidImage("expected base64 of an encoded image (the standard alphabet, padded, no spaces)") from error
+
+
+def _all(failures: Iterable[tuple[int, Refusal]], count: int) -> Refusal:
+    """One refusal for several images: of the first one's kind, with a fault for each."""
+    faults = [Fault(refusal.detail, f"#/images/{index}") for index, refusal in failures]
+    index, first = next(iter(failures))
+    return type(first)(f"Image {index} of {count} (counted from 0): {first.detail}.", faults)
+
+
+def _is_within(array: NDArray[Any], white: float) -> bool:
+    """Whether all numbers lie in [0, white]; NaN does not."""
+    return bool(array.min() >= 0 and array.max() <= white)
+
+
+def _range_rule(white: float) -> str:
+    advice = ' (for 0 to 255 send "pixel_range": "byte")' if white == 1 else ""
+    return f"numbers must be finite and within 0 and {white:g}{advice}"

@@ -1,0 +1,144 @@
+"""JSON bodies, read strictly and without building a Python object for each number: the one home of simdjson."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import simdjson
+from numpy.typing import NDArray
+
+from service.errors import BodyTooLarge, InvalidBody, MalformedJson, WrongShape
+
+Json: TypeAlias = Any
+"""A value inside a document: str, int, float, bool, None, or a view on an array or object of the document."""
+
+MAX_DEPTH = 4
+"""Lists within a list of numbers: (batch, height, width, channels) has as many."""
+MAX_VALUES = 2**22
+"""Values of one document. Each takes 20 to 30 bytes while it is read, so that a body of `0,0,0` would take 20 times its
+size; numbers as `json.dumps` writes floats reach the limit of bytes first."""
+
+
+class JsonObject:
+    """The object that a JSON body is, its members by key."""
+
+    def __init__(self, body: bytes, known_keys: Sequence[str]) -> None:
+        """Parse a body.
+
+        Raises:
+            BodyTooLarge: More than `MAX_VALUES` values.
+            MalformedJson: Not JSON (RFC 8259): bad syntax, NaN, numbers beyond 64 bits, nesting beyond 1,024.
+            InvalidBody: Not an object, or one with an unknown key or the same key twice.
+        """
+        self._brackets = body.count(b"[")
+        if self._brackets + body.count(b",") + body.count(b"{") > MAX_VALUES:
+            raise BodyTooLarge(f"A JSON body may hold {MAX_VALUES} values; send .npy, or fewer images a request.")
+        self._parser = simdjson.Parser()  # kept: what it parsed is views on it
+        try:
+            document = self._parser.parse(body)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise MalformedJson("The body must be JSON in UTF-8, with finite numbers of at most 64 bits.") from error
+        known = f"an object with the keys {', '.join(known_keys)}"
+        if not isinstance(document, simdjson.Object):
+            raise InvalidBody(f"The body must be {known}.")
+        if len(document) > len(known_keys):  # before they are looked at: simdjson finds each by going through all
+            raise InvalidBody(f"The body has an unknown key, or one twice; it must be {known}.")
+        keys = list(document)
+        if not set(keys) <= set(known_keys):
+            raise InvalidBody(f"The body has an unknown key; it must be {known}.")
+        if len(set(keys)) != len(keys):
+            raise InvalidBody("The body names a key twice.")
+        self._members = {key: document[key] for key in keys}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._members
+
+    def get(self, key: str) -> Json:
+        """A member, or None."""
+        return self._members.get(key)
+
+    def count_of(self, key: str) -> int:
+        """How many elements a member has that must be an array.
+
+        Raises:
+            InvalidBody: It is none.
+        """
+        return len(self._array(key))
+
+    def items_of(self, key: str) -> list[Json]:
+        """The elements of a member that must be an array; a Python object each, so mind `count_of` first.
+
+        Raises:
+            InvalidBody: It is none.
+        """
+        return list(self._array(key))
+
+    def arrays(self, items: Sequence[Json], most_numbers: int) -> Iterator[NDArray[np.float64] | WrongShape]:
+        """Nested lists of numbers as arrays of their shape, one by one; the refusal in place of one that is none.
+
+        One of more than `most_numbers` is not looked into.
+        """
+        has_only_such_lists = self._brackets == 1 + sum(_lists_if_even(_shape(item)) for item in items)
+        for item in items:
+            try:
+                yield _to_array(item, most_numbers, trusted=has_only_such_lists)
+            except WrongShape as refusal:
+                yield refusal
+
+    def _array(self, key: str) -> simdjson.Array:
+        value = self._members.get(key)
+        if not isinstance(value, simdjson.Array):
+            raise InvalidBody(f'"{key}" must be an array.')
+        return value
+
+
+def is_list(value: Json) -> bool:
+    """Whether a value is a JSON array."""
+    return isinstance(value, simdjson.Array)
+
+
+def _to_array(value: Json, most_numbers: int, *, trusted: bool) -> NDArray[np.float64]:
+    shape = _shape(value)
+    if not shape:
+        raise WrongShape("got other things than lists of numbers")
+    if math.prod(shape) > most_numbers:
+        raise WrongShape(f"got {list(shape)}")
+    try:
+        numbers = np.frombuffer(value.as_buffer(of_type="d"), np.float64)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise WrongShape("got other things than lists of numbers") from error
+    if numbers.size != math.prod(shape) or not _is_even(value, shape):
+        raise WrongShape("got lists of unequal lengths")
+    # simdjson flattens whatever is nested, so [1, [2], 3] needs a closer look; counting brackets rules it out cheaply.
+    if not trusted and not _is_strictly(value.as_list(), shape):
+        raise WrongShape("got lists of unequal lengths")
+    return numbers.reshape(shape)
+
+
+def _shape(value: Json) -> tuple[int, ...]:
+    """The shape that the first elements of nested lists suggest; `()` for what is no list, or too deep."""
+    shape: list[int] = []
+    while isinstance(value, simdjson.Array):
+        if len(shape) == MAX_DEPTH or len(value) == 0:
+            return ()
+        shape.append(len(value))
+        value = value[0]
+    return tuple(shape)
+
+
+def _lists_if_even(shape: tuple[int, ...]) -> int:
+    """How many lists an array of this shape is made of: 1 for (w,), 1 + h for (h, w), and so on."""
+    return sum(math.prod(shape[:depth]) for depth in range(len(shape)))
+
+
+def _is_even(value: Json, shape: tuple[int, ...]) -> bool:
+    if not isinstance(value, simdjson.Array) or len(value) != shape[0]:
+        return False
+    return len(shape) == 1 or all(_is_even(row, shape[1:]) for row in value)
+
+
+def _is_strictly(value: Any, shape: tuple[int, ...]) -> bool:
+    if not shape:
+        return isinstance(value, int | float)
+    return isinstance(value, list) and len(value) == shape[0] and all(_is_strictly(row, shape[1:]) for row in value)

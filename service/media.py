@@ -1,0 +1,23 @@
+"""The media types that are read and written, each named once."""
+
+JSON = "application/json"
+NPY = "application/x-npy"
+MULTIPART = "multipart/form-data"
+PROBLEM = "application/problem+json"
+ZIP = "application/zip"
+CSV = "text/csv"
+PNG = "image/png"
+SVG = "image/svg+xml"
+GIF = "image/gif"
+WEBP = "image/webp"
+APNG = "image/apng"
+
+ENCODED_IMAGES = (PNG, "image/jpeg", WEBP, "image/bmp", GIF)
+"""What a body may be when it is one encoded image."""
+IMAGE_BODIES = (JSON, NPY, MULTIPART, *ENCODED_IMAGES)
+LATENT_BODIES = (JSON, NPY)
+
+LATENT_ANSWERS = (JSON, NPY)
+IMAGE_ANSWERS = (JSON, PNG, NPY, ZIP)
+ANIMATION_ANSWERS = (GIF, WEBP, APNG, PNG, NPY, ZIP, JSON)
+MAP_ANSWERS = (JSON, CSV, PNG, SVG)

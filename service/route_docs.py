@@ -1,0 +1,139 @@
+"""What a route says of itself in the OpenAPI document: bodies, answers and refusals, which FastAPI cannot see."""
+
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from itertools import groupby
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from service import errors, schemas
+from service.examples import DATA_URIS, IMAGES, LATENTS, NUMBERS
+from service.media import CSV, ENCODED_IMAGES, JSON, MULTIPART, NPY, PROBLEM, SVG
+
+Spec: TypeAlias = dict[str, Any]
+"""A part of an OpenAPI document."""
+Responses: TypeAlias = dict[int | str, Spec]
+
+_BINARY: Spec = {"type": "string", "format": "binary"}
+_IMAGE_EXAMPLES: Spec = {
+    "base64": {"summary": "Encoded images in base64", "value": {"images": IMAGES}},
+    "data_uri": {"summary": "Encoded images as data URIs", "value": {"images": DATA_URIS}},
+}
+NUMBERS_EXAMPLE: Spec = {
+    "numbers": {"summary": "Numbers in 0 to 255", "value": {"images": [NUMBERS], "pixel_range": "byte"}}
+}
+LATENT_EXAMPLES: Spec = {"latents": {"summary": "Latents", "value": {"latents": LATENTS}}}
+REFERENCE_EXAMPLES: Spec = {"reference": {"summary": "The bundle's own sample", "value": {"reference": True}}}
+
+MODEL = (errors.NoSuchModel, errors.NoSuchVersion, errors.NotReady)
+"""What a route refuses that takes `?model=` and `?version=`."""
+BODY = (
+    errors.MalformedJson, errors.MalformedArray, errors.MalformedForm, errors.NotAcceptable, errors.SlowBody,
+    errors.BodyTooLarge, errors.TooManyImages, errors.UnsupportedMediaType, errors.InvalidBody, errors.InvalidImage,
+    errors.ImageTooLarge, errors.WrongShape, errors.OutOfRange, errors.Overloaded, errors.DeadlineExceeded,
+)  # fmt: skip
+"""What a route refuses that takes a body."""
+MAPS = (errors.TooManyPoints, errors.ImpossibleMap, errors.MapFailed)
+"""What a route refuses that computes maps."""
+_ALWAYS = (errors.InvalidParameter, errors.InternalError)
+
+
+def reference_to(model: type[BaseModel]) -> Spec:
+    """A reference to the schema of one of the JSON contract's types."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def images_or(*others: type[BaseModel], images: type[BaseModel], examples: Spec | None = None) -> Spec:
+    """The request body of a route that takes images, and what else it takes in JSON."""
+    content = {
+        JSON: _json_body([images, *others], _IMAGE_EXAMPLES | (examples or {})),
+        NPY: {"schema": _BINARY | {"description": "One array: uint8 in 0 to 255, or floats in [0, 1]."}},
+        MULTIPART: {"schema": _form(issubclass(images, schemas.LabelledImagesBody))},
+        **{media_type: {"schema": _BINARY} for media_type in ENCODED_IMAGES},
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def latents_only(body: type[BaseModel]) -> Spec:
+    """The request body of a route that takes latents."""
+    array = {"schema": _BINARY | {"description": "One array of floats, shape (n, latent_dim)."}}
+    return {"requestBody": {"required": True, "content": {JSON: _json_body([body], LATENT_EXAMPLES), NPY: array}}}
+
+
+def answers(
+    media_types: Sequence[str], reply: type[BaseModel], what: str, refusals: Iterable[type[errors.Refusal]]
+) -> Responses:
+    """The answers of a negotiated route: one in each media type, and its refusals."""
+    text = {CSV, SVG}
+    content = {name: {"schema": {"type": "string"} if name in text else _BINARY} for name in media_types}
+    content[JSON] = {"schema": reference_to(reply)}
+    ok = {"description": what, "content": content, "headers": _HEADERS | _MODEL_HEADERS}
+    return {200: ok, **refused(*refusals)}
+
+
+def json_answer(reply: type[BaseModel], what: str, *refusals: type[errors.Refusal]) -> Responses:
+    """The answers of a route that speaks JSON only."""
+    ok = {"description": what, "content": {JSON: {"schema": reference_to(reply)}}, "headers": _HEADERS}
+    return {200: ok, **refused(*refusals)}
+
+
+def text_answer(what: str) -> Responses:
+    """The answer of a route that speaks plain text."""
+    ok = {"description": what, "content": {"text/plain": {"schema": {"type": "string"}}}, "headers": _HEADERS}
+    return {200: ok, **refused()}
+
+
+def refused(*refusals: type[errors.Refusal]) -> Responses:
+    """The documentation of refusals, those that every route may give included, by status."""
+    kinds: list[type[errors.Refusal]] = sorted({*refusals, *_ALWAYS}, key=lambda kind: (kind.status, kind.slug))
+    return {
+        int(status): _refusal(status, list(of_status)) for status, of_status in groupby(kinds, lambda kind: kind.status)
+    }
+
+
+def _refusal(status: HTTPStatus, kinds: Sequence[type[errors.Refusal]]) -> Spec:
+    examples = {kind.slug: {"summary": kind.title, "value": _example(kind)} for kind in kinds}
+    headers = dict(_HEADERS)
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        headers["Retry-After"] = _header("Seconds after which to try again.", "1")
+    return {
+        "description": "; ".join(kind.title for kind in kinds) + ".",
+        "content": {PROBLEM: {"schema": reference_to(schemas.Problem), "examples": examples}},
+        "headers": headers,
+    }
+
+
+def _example(kind: type[errors.Refusal]) -> Spec:
+    return {
+        "type": f"/problems/{kind.slug}",
+        "title": kind.title,
+        "status": int(kind.status),
+        "detail": kind.__doc__,
+        "request_id": "8f14e45fceea467a9b36f7b6f1b0c9d2",
+        "errors": [],
+    }
+
+
+def _json_body(bodies: Sequence[type[BaseModel]], examples: Spec) -> Spec:
+    schema = reference_to(bodies[0]) if len(bodies) == 1 else {"anyOf": [reference_to(body) for body in bodies]}
+    return {"schema": schema, "examples": examples}
+
+
+def _form(has_labels: bool) -> Spec:
+    files = {"type": "array", "minItems": 1, "items": _BINARY, "description": "Encoded images, under any field name."}
+    labels = {"labels": {"type": "string", "description": "A JSON array with the class of each image."}}
+    properties = {"images": files} | (labels if has_labels else {})
+    return {"type": "object", "properties": properties, "required": ["images"]}
+
+
+def _header(description: str, example: str) -> Spec:
+    return {"description": description, "schema": {"type": "string"}, "example": example}
+
+
+_HEADERS = {"X-Request-ID": _header("The id that the request came with, or a new one.", "8f14e45fceea467a")}
+_MODEL_HEADERS = {
+    "X-Model": _header("The model that answered.", "digits"),
+    "X-Model-Version": _header("Its version.", "1"),
+    "Vary": _header("The answer depends on this request header.", "Accept"),
+}

@@ -1,0 +1,1 @@
+"""The routes, one file each: what is asked, and who answers it."""

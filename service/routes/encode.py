@@ -1,0 +1,34 @@
+"""POST /encode: images in, their latent vectors out."""
+
+from fastapi import APIRouter, Response
+
+from service.arrays import Latents
+from service.dependencies import ExchangeDep, ModelDep
+from service.inputs import Kind
+from service.media import JSON, LATENT_ANSWERS
+from service.npy import write_npy
+from service.outputs import write_json
+from service.route_docs import BODY, MODEL, answers, images_or
+from service.schemas import EncodeReply, ImagesBody
+from service.served import ServedModel
+
+router = APIRouter(tags=["latent space"])
+
+
+@router.post(
+    "/encode",
+    responses=answers(LATENT_ANSWERS, EncodeReply, "Latents, shape (images, latent_dim).", {*MODEL, *BODY}),
+    openapi_extra=images_or(images=ImagesBody),
+)
+async def encode(exchange: ExchangeDep, model: ModelDep) -> Response:
+    """Squeeze every image into its latent vector."""
+    media_type = exchange.negotiate(LATENT_ANSWERS)
+    async with exchange.inputs(model, Kind.IMAGES) as inputs:
+        latents = await model.encode(inputs.pixels, exchange.deadline)
+        return await exchange.answer(model, media_type, _write, media_type, model, latents)
+
+
+def _write(media_type: str, model: ServedModel, latents: Latents) -> bytes:
+    if media_type == JSON:
+        return write_json({"model": model.name, "version": model.version, "latents": latents})
+    return write_npy(latents)

@@ -1,0 +1,145 @@
+"""POST /tsne: images, latents or the bundle's own sample in; out, t-SNE maps of them."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, cast
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from service.arrays import Features, flat, to_unit
+from service.dependencies import MapExchangeDep, ModelDep, Unset
+from service.errors import Fault, InvalidParameter, TooManyPoints
+from service.exchange import Exchange
+from service.inputs import Inputs, Kind
+from service.labels import check_labels
+from service.maps import MapAnswer, MapJob, PictureFormat, Space, check
+from service.media import CSV, MAP_ANSWERS, PNG, SVG
+from service.outputs import write_csv, write_json
+from service.route_docs import BODY, LATENT_EXAMPLES, MAPS, MODEL, REFERENCE_EXAMPLES, answers, images_or
+from service.schemas import LabelledImagesBody, LabelledLatentsBody, ReferenceBody, TsneReply
+from service.served import ServedModel
+from service.settings import MOST_ITERATIONS, Settings
+
+router = APIRouter(tags=["latent space"])
+
+_PICTURES: dict[str, PictureFormat] = {PNG: "png", SVG: "svg"}
+_AXES = "xyz"
+
+
+class Options(BaseModel):
+    """The query parameters of `/tsne`."""
+
+    space: Literal["image", "latent", "both"] = Field("both", description="Which space to lay out.")
+    dimensions: int = Field(2, ge=2, le=3, description="Dimensions of the map.")
+    perplexity: float | Unset = Field(
+        None, ge=1, le=10_000, allow_inf_nan=False,
+        description="About how many neighbours each point minds, at most (points - 1) / 3; unset, 30 or as many.",
+    )  # fmt: skip
+    iterations: int = Field(750, ge=250, le=MOST_ITERATIONS, description="Gradient steps, 250 of early exaggeration.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="The same seed and points give the same map.")
+
+
+@router.post(
+    "/tsne",
+    responses=answers(
+        MAP_ANSWERS,
+        TsneReply,
+        "Coordinates and numbers, a table of coordinates, or a plot.",
+        {*MODEL, *BODY, *MAPS},
+    ),
+    openapi_extra=images_or(
+        LabelledLatentsBody, ReferenceBody, images=LabelledImagesBody, examples=REFERENCE_EXAMPLES | LATENT_EXAMPLES
+    ),
+)
+async def tsne(exchange: MapExchangeDep, model: ModelDep, options: Annotated[Options, Query()]) -> Response:
+    """Lay points out in two or three dimensions, so that near neighbours stay near, in image space and latent space.
+
+    Takes images, latents (in image space: what they decode to) or `{"reference": true}`, the bundle's sample of test
+    images. With labels each map says how well the classes keep apart. A client that leaves stops the computation.
+    """
+    media_type = exchange.negotiate(MAP_ANSWERS)
+    _check_options(options, exchange.parts.settings)
+    async with exchange.inputs(model, Kind.IMAGES, Kind.LATENTS, Kind.REFERENCE, Kind.LABELS) as inputs:
+        job = await _job(exchange, model, inputs, options, _PICTURES.get(media_type))
+    async with exchange.in_time():  # its places in the queue of images are free again
+        answer = await exchange.unless_gone(exchange.parts.maps.run(job))
+        return await exchange.answer(model, media_type, _write, media_type, model, job, answer)
+
+
+def _check_options(options: Options, settings: Settings) -> None:
+    if options.iterations > settings.max_map_iterations:
+        rule = f"at most {settings.max_map_iterations} are allowed here"
+        raise InvalidParameter(f"iterations: {rule}.", [Fault(rule, parameter="iterations")])
+
+
+async def _job(
+    exchange: Exchange, model: ServedModel, inputs: Inputs, options: Options, picture: PictureFormat | None
+) -> MapJob:
+    """The job of a map; refuses what cannot be laid out before the models compute anything."""
+    reference = model.bundle.reference
+    is_reference = inputs.kind == Kind.REFERENCE
+    count = len(reference.images) if is_reference else inputs.count
+    at_most = exchange.parts.settings.max_map_points
+    if count > at_most:
+        raise TooManyPoints(f"A map may have {at_most} points, got {count}.")
+    check(count, options.perplexity)
+    check_labels(inputs.labels, count)
+    spaces = await _spaces(exchange, model, inputs, options.space)
+    labels = _reference_labels(model) if is_reference else inputs.labels
+    dimensions = cast(Literal[2, 3], options.dimensions)
+    return MapJob(spaces, labels, dimensions, options.perplexity, options.iterations, options.seed, picture)
+
+
+async def _spaces(exchange: Exchange, model: ServedModel, inputs: Inputs, space: str) -> dict[Space, Features]:
+    """The points as vectors of each space that was asked for."""
+    pixels, latents = inputs.pixels, inputs.latents
+    if inputs.kind == Kind.REFERENCE:
+        pixels, latents = to_unit(model.bundle.reference.images), model.bundle.reference.latents
+    spaces: dict[Space, Features] = {}
+    if space in {"image", "both"}:
+        images = pixels if len(pixels) else await model.decode(latents, exchange.deadline)
+        spaces["image"] = flat(images)
+    if space in {"latent", "both"}:
+        spaces["latent"] = latents if len(latents) else await model.encode(pixels, exchange.deadline)
+    return spaces
+
+
+def _reference_labels(model: ServedModel) -> tuple[str, ...] | None:
+    labels, classes = model.bundle.reference.labels, model.bundle.manifest.dataset.classes
+    return None if labels is None else tuple(classes[label] for label in labels)
+
+
+def _write(media_type: str, model: ServedModel, job: MapJob, answer: MapAnswer) -> bytes:
+    if answer.picture is not None:
+        return answer.picture
+    if media_type == CSV:
+        return _write_csv(job, answer)
+    maps = [
+        {
+            "space": space,
+            "coordinates": found.coordinates,
+            "kl_divergence": found.quality.kl_divergence,
+            "perplexity": found.quality.perplexity,
+            "trustworthiness": found.quality.trustworthiness,
+            "separability": _separability(found.quality.knn_accuracy, found.quality.silhouette),
+        }
+        for space, found in answer.maps.items()
+    ]
+    return write_json({"model": model.name, "version": model.version, "labels": job.labels, "maps": maps})
+
+
+def _separability(knn_accuracy: float | None, silhouette: float | None) -> dict[str, float | None] | None:
+    return None if knn_accuracy is None else {"knn_accuracy": knn_accuracy, "silhouette": silhouette}
+
+
+def _write_csv(job: MapJob, answer: MapAnswer) -> bytes:
+    """One row a point: its index, its label where there are some, its place on each map."""
+    columns = [f"{space}_{axis}" for space in answer.maps for axis in _AXES[: job.dimensions]]
+    places = [found.coordinates.tolist() for found in answer.maps.values()]
+
+    def rows() -> Iterator[list[Any]]:
+        for index, by_map in enumerate(zip(*places, strict=True)):
+            label = [] if job.labels is None else [job.labels[index]]
+            yield [index, *label, *(number for place in by_map for number in place)]
+
+    return write_csv(["index", *([] if job.labels is None else ["label"]), *columns], rows())

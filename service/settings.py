@@ -1,0 +1,88 @@
+"""Every setting of the service, read once from the environment and `.env`."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.manifest import NAME_PATTERN
+
+MOST_STEPS = 240
+MOST_ITERATIONS = 2_000
+"""What the OpenAPI document states as bounds; settings can lower both."""
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """The service's settings: the field `port` is the variable `HOURGLASS_PORT`, and so on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOURGLASS_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network interface.")
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="Port to listen on; 0 picks a free one.")
+    log_level: Annotated[str, Field(pattern="^(critical|error|warning|info|debug)$")] = Field(
+        "info", description="Least severity that is logged: critical, error, warning, info or debug."
+    )
+    access_log: bool = Field(True, description="Log one line a request.")
+
+    models_dir: Path = Field(Path("models"), description="Folder of bundles, `<name>/<version>/` each.")
+    default_model: Annotated[str, Field(pattern=NAME_PATTERN)] | None = Field(
+        None, description="Model that answers where a request names none; unset, the first by name."
+    )
+    models_poll_interval_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        5.0, description="Seconds between looks for new versions; 0 looks only on SIGHUP."
+    )
+    max_loaded_old_versions: Annotated[int, Field(ge=1)] = Field(
+        2, description="Versions kept in memory, besides the newest of each model, because `?version=` asked for them."
+    )
+
+    torch_threads: Count = Field(1, description="Threads of one model call; one is best for many small requests.")
+    max_batch_size: Count = Field(256, description="Images of one model call; larger requests are computed in turns.")
+    max_queue_images: Count = Field(
+        20_000, description="Images admitted at once, waiting or computed; beyond it requests get 429."
+    )
+    max_buffered_bytes: Count = Field(
+        256 * 2**20, description="Bytes of request bodies held at once; beyond it requests get 429."
+    )
+    request_timeout_s: Seconds = Field(30.0, description="Seconds until a request gets 504; maps have their own.")
+    body_timeout_s: Seconds = Field(20.0, description="Seconds in which a body must have arrived, or 408.")
+
+    max_body_bytes: Count = Field(32 * 2**20, description="Bytes of one request body.")
+    max_images: Count = Field(10_000, description="Images, or latents, of one request.")
+    max_image_pixels: Count = Field(
+        12_582_912, description="Pixels (width times height) of one encoded image, checked before it is decoded."
+    )
+    max_steps: Annotated[int, Field(ge=2, le=MOST_STEPS)] = Field(
+        MOST_STEPS, description="Frames from one image of an interpolation to the next."
+    )
+    max_frame_pixels: Count = Field(
+        1_048_576, description="Pixels (width times height) of one frame of an interpolation, after enlarging."
+    )
+    max_animation_pixels: Count = Field(
+        16_777_216, description="Pixels of all frames of one interpolation together, after enlarging."
+    )
+
+    map_processes: Annotated[int, Field(ge=0)] = Field(
+        1, description="Processes that compute maps; 0 refuses every map with 503."
+    )
+    max_waiting_maps: Annotated[int, Field(ge=0)] = Field(
+        4, description="Maps that may wait for a process; beyond it requests get 429."
+    )
+    map_timeout_s: Seconds = Field(120.0, description="Seconds until a map gets 504, waiting included.")
+    max_map_points: Annotated[int, Field(ge=4)] = Field(5_000, description="Points of one map.")
+    max_map_iterations: Annotated[int, Field(ge=250, le=MOST_ITERATIONS)] = Field(
+        MOST_ITERATIONS, description="Gradient steps of one map."
+    )
+
+    @model_validator(mode="after")
+    def _limits_fit_together(self) -> Self:
+        if self.max_images > self.max_queue_images:
+            raise ValueError("max_images is above max_queue_images: such a request could never be admitted")
+        if self.max_body_bytes > self.max_buffered_bytes:
+            raise ValueError("max_body_bytes is above max_buffered_bytes: such a body could never be held")
+        return self
