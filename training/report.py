@@ -136,10 +136,15 @@ def format_size(manifest: Manifest) -> str:
 
 
 def format_commands(manifest: Manifest) -> dict[str, list[str]]:
-    """What to type to repeat the run, and to measure its bundle again, in parts that a line may break between."""
-    bundle = Path(str(manifest.config["models_dir"])) / manifest.name / str(manifest.version)
-    evaluate = ["python -m training evaluate", quote(bundle.as_posix())]
-    return {"train": repeat_command(manifest.config), "evaluate": evaluate}
+    """What to type to repeat the run, measure its bundle again and serve it, in parts that a line may break between."""
+    models_dir = Path(str(manifest.config["models_dir"]))
+    bundle = models_dir / manifest.name / str(manifest.version)
+    return {
+        "train": repeat_command(manifest.config),
+        "evaluate": ["python -m training evaluate", quote(bundle.as_posix())],
+        "serve": ["python -m service", f"--models-dir {quote(models_dir.as_posix())}"],
+        "encode": [f"curl 'localhost:8000/encode?model={manifest.name}'", "-F image=@image.png"],
+    }
 
 
 def _percentiles(bundle: Bundle) -> dict[float, float]:
