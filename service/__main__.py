@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -48,9 +49,17 @@ def describe(settings: Settings) -> str:
     """Every setting as a line of a `.env` file, with its description above it."""
     lines = []
     for name, field in Settings.model_fields.items():
-        value = getattr(settings, name)
-        lines += [f"# {field.description}", f"HOURGLASS_{name.upper()}={'' if value is None else value}"]
+        lines += [f"# {field.description}", f"HOURGLASS_{name.upper()}={_env_value(getattr(settings, name))}"]
     return "\n".join(lines)
+
+
+def _env_value(value: object) -> str:
+    """A value as a `.env` file holds it, quoted only where it must be: some readers of such files keep quotes."""
+    text = "" if value is None else str(value)
+    if re.fullmatch(r"[\w./:+-]*", text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _parser() -> argparse.ArgumentParser:

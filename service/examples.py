@@ -8,6 +8,7 @@ import numpy as np
 from service.images import encode_png
 from service.served import ServedModel
 
+MODEL = "digits"
 IMAGES = [
     "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAASElEQVR42iXGoRlAQBgA0PdhgKvajWAEUbQRG1jBBjTxqmYERrDBL3jp1XTH0J"
     "6wRURGH0u6/xAZIimzineSHg3rKO2Qy9XzAfJbE2zH7AyxAAAAAElFTkSuQmCC",
@@ -41,6 +42,7 @@ def fit_examples(document: dict[str, Any], model: ServedModel) -> dict[str, Any]
     images = [base64.b64encode(encode_png(model.bundle.reference.images[row])).decode() for row in rows]
     numbers = model.bundle.reference.images[rows[0]]
     replacements: list[tuple[Any, Any]] = [
+        (MODEL, model.name),
         (IMAGES, images),
         (DATA_URIS, [f"data:image/png;base64,{image}" for image in images]),
         (LATENTS, np.round(model.bundle.reference.latents[rows].astype(float), 3).tolist()),

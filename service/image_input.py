@@ -4,7 +4,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -90,13 +90,13 @@ class ImageReader:
         self._check_count(len(items))
         image = self.image
         pixels = np.empty((len(items), image.height, image.width, image.channels), np.float32)
-        failures: list[tuple[int, Refusal]] = []
+        failures: list[tuple[int, type[Refusal], str]] = []  # no exceptions: their tracebacks would keep the body
         for index, item in enumerate(items):
             self.deadline.check()
             try:
                 pixels[index] = convert(item)
             except Refusal as refusal:
-                failures.append((index, refusal))
+                failures.append((index, type(refusal), refusal.detail))
                 if len(failures) == MAX_FAULTS:
                     break
         if failures:
@@ -164,11 +164,11 @@ def decode_base64(text: str) -> bytes:
         raise InvalidImage("expected base64 of an encoded image (the standard alphabet, padded, no spaces)") from error
 
 
-def _all(failures: Iterable[tuple[int, Refusal]], count: int) -> Refusal:
+def _all(failures: Sequence[tuple[int, type[Refusal], str]], count: int) -> Refusal:
     """One refusal for several images: of the first one's kind, with a fault for each."""
-    faults = [Fault(refusal.detail, f"#/images/{index}") for index, refusal in failures]
-    index, first = next(iter(failures))
-    return type(first)(f"Image {index} of {count} (counted from 0): {first.detail}.", faults)
+    faults = [Fault(detail, f"#/images/{index}") for index, _, detail in failures]
+    index, kind, detail = failures[0]
+    return kind(f"Image {index} of {count} (counted from 0): {detail}.", faults)
 
 
 def _is_within(array: NDArray[Any], white: float) -> bool:

@@ -15,7 +15,7 @@ Json: TypeAlias = Any
 
 MAX_DEPTH = 4
 """Lists within a list of numbers: (batch, height, width, channels) has as many."""
-MAX_VALUES = 2**22
+MAX_VALUES = 3_000_000
 """Values of one document. Each takes 20 to 30 bytes while it is read, so that a body of `0,0,0` would take 20 times its
 size; numbers as `json.dumps` writes floats reach the limit of bytes first."""
 
@@ -80,11 +80,7 @@ class JsonObject:
         One of more than `most_numbers` is not looked into.
         """
         has_only_such_lists = self._brackets == 1 + sum(_lists_if_even(_shape(item)) for item in items)
-        for item in items:
-            try:
-                yield _to_array(item, most_numbers, trusted=has_only_such_lists)
-            except WrongShape as refusal:
-                yield refusal
+        return (_to_array(item, most_numbers, trusted=has_only_such_lists) for item in items)
 
     def _array(self, key: str) -> simdjson.Array:
         value = self._members.get(key)
@@ -98,21 +94,22 @@ def is_list(value: Json) -> bool:
     return isinstance(value, simdjson.Array)
 
 
-def _to_array(value: Json, most_numbers: int, *, trusted: bool) -> NDArray[np.float64]:
+def _to_array(value: Json, most_numbers: int, *, trusted: bool) -> NDArray[np.float64] | WrongShape:
+    """The array, or the refusal; returned, since a traceback would keep the whole document alive."""
     shape = _shape(value)
     if not shape:
-        raise WrongShape("got other things than lists of numbers")
+        return WrongShape("got other things than lists of numbers")
     if math.prod(shape) > most_numbers:
-        raise WrongShape(f"got {list(shape)}")
+        return WrongShape(f"got {list(shape)}")
     try:
         numbers = np.frombuffer(value.as_buffer(of_type="d"), np.float64)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise WrongShape("got other things than lists of numbers") from error
+    except (TypeError, ValueError, AttributeError):
+        return WrongShape("got other things than lists of numbers")
     if numbers.size != math.prod(shape) or not _is_even(value, shape):
-        raise WrongShape("got lists of unequal lengths")
+        return WrongShape("got lists of unequal lengths")
     # simdjson flattens whatever is nested, so [1, [2], 3] needs a closer look; counting brackets rules it out cheaply.
     if not trusted and not _is_strictly(value.as_list(), shape):
-        raise WrongShape("got lists of unequal lengths")
+        return WrongShape("got lists of unequal lengths")
     return numbers.reshape(shape)
 
 

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import orjson
 
 from service.arrays import BytePixels, Pixels, to_bytes
@@ -23,7 +24,7 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 def write_json(document: dict[str, Any]) -> bytes:
     """JSON; arrays of numpy become nested lists."""
-    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(document, default=_in_order, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def write_zip(files: Iterable[tuple[str, bytes]]) -> bytes:
@@ -73,4 +74,11 @@ def numbered_pngs(pixels: BytePixels, noun: str, deadline: Deadline) -> Iterable
 
 
 def _numbers(array: Any) -> bytes:
-    return orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(array, default=_in_order, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _in_order(value: Any) -> Any:
+    """What orjson cannot write as it lies in memory: an array whose rows do not follow each other."""
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")

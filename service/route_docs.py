@@ -16,12 +16,10 @@ Spec: TypeAlias = dict[str, Any]
 Responses: TypeAlias = dict[int | str, Spec]
 
 _BINARY: Spec = {"type": "string", "format": "binary"}
-_IMAGE_EXAMPLES: Spec = {
+IMAGE_EXAMPLES: Spec = {
     "base64": {"summary": "Encoded images in base64", "value": {"images": IMAGES}},
     "data_uri": {"summary": "Encoded images as data URIs", "value": {"images": DATA_URIS}},
-}
-NUMBERS_EXAMPLE: Spec = {
-    "numbers": {"summary": "Numbers in 0 to 255", "value": {"images": [NUMBERS], "pixel_range": "byte"}}
+    "numbers": {"summary": "Images as numbers in 0 to 255", "value": {"images": [NUMBERS] * 2, "pixel_range": "byte"}},
 }
 LATENT_EXAMPLES: Spec = {"latents": {"summary": "Latents", "value": {"latents": LATENTS}}}
 REFERENCE_EXAMPLES: Spec = {"reference": {"summary": "The bundle's own sample", "value": {"reference": True}}}
@@ -44,10 +42,10 @@ def reference_to(model: type[BaseModel]) -> Spec:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-def images_or(*others: type[BaseModel], images: type[BaseModel], examples: Spec | None = None) -> Spec:
+def images_or(*others: type[BaseModel], images: type[BaseModel], examples: Spec = IMAGE_EXAMPLES) -> Spec:
     """The request body of a route that takes images, and what else it takes in JSON."""
     content = {
-        JSON: _json_body([images, *others], _IMAGE_EXAMPLES | (examples or {})),
+        JSON: _json_body([images, *others], examples),
         NPY: {"schema": _BINARY | {"description": "One array: uint8 in 0 to 255, or floats in [0, 1]."}},
         MULTIPART: {"schema": _form(issubclass(images, schemas.LabelledImagesBody))},
         **{media_type: {"schema": _BINARY} for media_type in ENCODED_IMAGES},

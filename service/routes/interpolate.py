@@ -20,7 +20,7 @@ from service.manifest import ImageFormat
 from service.media import ANIMATION_ANSWERS, APNG, GIF, JSON, NPY, PNG, WEBP, ZIP
 from service.npy import write_npy
 from service.outputs import base64_png, numbered_pngs, write_json, write_zip
-from service.route_docs import BODY, LATENT_EXAMPLES, MODEL, answers, images_or
+from service.route_docs import BODY, IMAGE_EXAMPLES, LATENT_EXAMPLES, MODEL, answers, images_or
 from service.schemas import ImagePathBody, InterpolateReply, LatentPathBody
 from service.served import ServedModel
 from service.settings import MOST_STEPS, Settings
@@ -62,7 +62,7 @@ class Options(BaseModel):
         "JSON, or floats shaped (frames, height, width, channels), with `space=both` (2, frames, ...), pixels first.",
         {*MODEL, *BODY},
     ),
-    openapi_extra=images_or(LatentPathBody, images=ImagePathBody, examples=LATENT_EXAMPLES),
+    openapi_extra=images_or(LatentPathBody, images=ImagePathBody, examples=IMAGE_EXAMPLES | LATENT_EXAMPLES),
 )
 async def interpolate(exchange: ExchangeDep, model: ModelDep, options: Annotated[Options, Query()]) -> Response:
     """Walk from image to image, through latent space, through pixels, or through both side by side.

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 
 from service.dependencies import ModelVersion, PartsDep
 from service.errors import NoSuchModel, NoSuchVersion, NotReady
+from service.examples import MODEL
 from service.manifest import NAME_PATTERN
 from service.parts import Parts
 from service.route_docs import json_answer
@@ -14,7 +15,9 @@ from service.served import ServedModel
 
 router = APIRouter(prefix="/models", tags=["models"])
 
-Name = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of the model.", examples=["digits"])]
+Name = Annotated[
+    str, Path(pattern=NAME_PATTERN, description="Name of the model.", openapi_examples={MODEL: {"value": MODEL}})
+]
 
 
 @router.get("", responses=json_answer(ModelsReply, "Every model, with the version that answers."))

@@ -12,7 +12,14 @@ router = APIRouter(tags=["operations"])
 
 _KINDS = {kind.slug: kind for kind in Refusal.__subclasses__()}
 
-Slug = Annotated[str, Path(max_length=64, description="The last part of a problem's type.", examples=["wrong-shape"])]
+Slug = Annotated[
+    str,
+    Path(
+        max_length=64,
+        description="The last part of a problem's type.",
+        openapi_examples={"wrong-shape": {"value": "wrong-shape"}},
+    ),
+]
 
 
 @router.get("/problems/{slug}", responses=json_answer(ProblemKind, "What the problem means.", NoSuchPath))

@@ -15,7 +15,7 @@ from service.labels import check_labels
 from service.maps import MapAnswer, MapJob, PictureFormat, Space, check
 from service.media import CSV, MAP_ANSWERS, PNG, SVG
 from service.outputs import write_csv, write_json
-from service.route_docs import BODY, LATENT_EXAMPLES, MAPS, MODEL, REFERENCE_EXAMPLES, answers, images_or
+from service.route_docs import BODY, MAPS, MODEL, REFERENCE_EXAMPLES, answers, images_or
 from service.schemas import LabelledImagesBody, LabelledLatentsBody, ReferenceBody, TsneReply
 from service.served import ServedModel
 from service.settings import MOST_ITERATIONS, Settings
@@ -47,9 +47,7 @@ class Options(BaseModel):
         "Coordinates and numbers, a table of coordinates, or a plot.",
         {*MODEL, *BODY, *MAPS},
     ),
-    openapi_extra=images_or(
-        LabelledLatentsBody, ReferenceBody, images=LabelledImagesBody, examples=REFERENCE_EXAMPLES | LATENT_EXAMPLES
-    ),
+    openapi_extra=images_or(LabelledLatentsBody, ReferenceBody, images=LabelledImagesBody, examples=REFERENCE_EXAMPLES),
 )
 async def tsne(exchange: MapExchangeDep, model: ModelDep, options: Annotated[Options, Query()]) -> Response:
     """Lay points out in two or three dimensions, so that near neighbours stay near, in image space and latent space.
