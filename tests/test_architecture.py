@@ -14,6 +14,11 @@ HOMES = {
     "PIL": {"service/images.py"},
     "imageio": {"service/animation.py"},
     "matplotlib": {"service/plots.py", "training/plots.py"},
+    "simdjson": {"service/json_body.py"},
+    "multipart": {"service/form.py"},
+    "prometheus_client": {"service/telemetry.py"},
+    "pydantic_settings": {"service/settings.py"},
+    "uvicorn": {"service/__main__.py"},
     "jinja2": {"training/pages.py"},
     "torchvision": {"training/vision.py"},
     "filelock": {"training/run.py"},
@@ -51,21 +56,49 @@ def test_a_library_has_one_home(library: str) -> None:
     assert homes == HOMES[library]
 
 
-def test_no_two_modules_import_each_other() -> None:
-    graph = {
-        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): {
-            name for name in _imports(path) if name.split(".")[0] in {"service", "training"}
-        }
-        for path in MODULES
-    }
-    for module, imported in graph.items():
-        seen, ahead = set[str](), list(imported)
-        while ahead:
-            name = ahead.pop()
-            if name in graph and name not in seen:
-                seen.add(name)
-                ahead += graph[name]
-        assert module not in seen, f"{module} imports itself through others"
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+
+
+GRAPH = {_name(path): _imports(path) for path in MODULES}
+
+
+def _reached(module: str) -> set[str]:
+    """Everything that a module imports, itself or through others."""
+    seen, ahead = set[str](), list(GRAPH[module])
+    while ahead:
+        name = ahead.pop()
+        if name not in seen:
+            seen.add(name)
+            ahead += GRAPH.get(name, set())
+    return seen
+
+
+@pytest.mark.parametrize("module", GRAPH)
+def test_no_module_imports_itself_through_others(module: str) -> None:
+    assert module not in _reached(module)
+
+
+@pytest.mark.parametrize("module", [name for name in GRAPH if name.startswith("training.")])
+def test_training_knows_neither_http_nor_settings(module: str) -> None:
+    reached = {name.split(".")[0] for name in _reached(module)} | _reached(module)
+    assert not reached & {"fastapi", "starlette", "uvicorn", "service.settings"}
+
+
+BELOW_ROUTES = [name for name in GRAPH if name.startswith("service.") and not name.startswith("service.routes")]
+
+
+@pytest.mark.parametrize("module", [name for name in BELOW_ROUTES if name not in {"service.app", "service.__main__"}])
+def test_nothing_below_knows_the_routes(module: str) -> None:
+    assert not any(name.startswith(("service.routes", "service.app")) for name in _reached(module))
+
+
+@pytest.mark.parametrize(
+    "module", ["inputs", "outputs", "image_input", "latent_input", "json_body", "npy", "form", "served"]
+)
+def test_what_reads_and_computes_knows_no_framework(module: str) -> None:
+    reached = {name.split(".")[0] for name in _reached(f"service.{module}")}
+    assert not reached & {"fastapi", "starlette"}
 
 
 def test_the_version_is_said_once() -> None:
