@@ -1,7 +1,9 @@
 """The command line: `python -m service --port 8000 --models-dir models`."""
 
 import argparse
+import copy
 import json
+import logging
 import re
 import sys
 from collections.abc import Sequence
@@ -73,10 +75,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _log_config(level: str) -> dict[str, Any]:
-    """uvicorn's logging, with the service's own messages beside it."""
-    config: dict[str, Any] = {**uvicorn.config.LOGGING_CONFIG}
-    logger = {"handlers": ["default"], "level": level.upper(), "propagate": False}
-    return config | {"loggers": {**config["loggers"], "hourglass": logger}}
+    """uvicorn's logging, with the service's own messages beside it, and without a line for every health probe."""
+    config: dict[str, Any] = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
+    config["loggers"]["hourglass"] = {"handlers": ["default"], "level": level.upper(), "propagate": False}
+    config["filters"] = {"no_probes": {"()": lambda: _is_no_probe}}
+    config["handlers"]["access"]["filters"] = ["no_probes"]
+    return config
+
+
+def _is_no_probe(record: logging.LogRecord) -> bool:
+    """Whether a line of the access log is of anything but a probe that was answered well."""
+    return not ("/health/" in record.getMessage() and record.getMessage().endswith(" 200"))
 
 
 if __name__ == "__main__":

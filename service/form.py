@@ -1,7 +1,6 @@
 """multipart/form-data bodies, read strictly: the one home of the library `multipart`."""
 
-import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import multipart
 
@@ -16,8 +15,8 @@ _MAX_TEXT_BYTES = 2**23
 class Form:
     """The parts of a form: files in their order, whatever they are called, and text fields by name."""
 
-    files: tuple[bytes, ...]
-    fields: dict[str, str]
+    files: list[bytes] = field(default_factory=list)
+    fields: dict[str, str] = field(default_factory=dict)
 
 
 def read_form(body: bytes, boundary: str, max_files: int) -> Form:
@@ -28,28 +27,23 @@ def read_form(body: bytes, boundary: str, max_files: int) -> Form:
         InvalidBody: The same text field twice, more than a few, or one that is too long.
         TooManyImages: More than `max_files` files.
     """
-    parser = multipart.MultipartParser(
-        io.BytesIO(body), boundary, strict=True, part_limit=max_files + _MAX_FIELDS + 1,
-        spool_limit=len(body) + 1, memory_limit=len(body) + 1,
-    )  # fmt: skip
-    files: list[bytes] = []
-    fields: dict[str, str] = {}
+    form = Form()
     try:
-        for part in parser:
-            if part.filename is not None:
-                files.append(part.raw)
-            elif part.name in fields or len(fields) == _MAX_FIELDS:
-                raise InvalidBody(f"The form has a text field twice, or more than {_MAX_FIELDS}.")
-            elif part.size > _MAX_TEXT_BYTES:
-                raise InvalidBody(f"A text field of the form may have {_MAX_TEXT_BYTES} bytes.")
-            else:
-                fields[part.name] = part.raw.decode()  # whatever charset it names: RFC 7578 advises UTF-8 for all
-            part.close()  # frees its copy, which the parser would keep
-            if len(files) > max_files:
-                raise TooManyImages(f"A request may hold {max_files} images; send the others in further requests.")
+        with multipart.PushMultipartParser(boundary, strict=True) as parser:
+            for event in parser.parse(body):  # each part as its head, its content unless that is empty, and None
+                if isinstance(event, multipart.MultipartSegment):
+                    head, content = event, b""
+                elif event is not None:
+                    content = event
+                elif head.filename is None:
+                    _add_text(form, head.name, content)
+                elif len(form.files) == max_files:
+                    raise TooManyImages(f"A request may hold {max_files} images; send the others in further requests.")
+                else:
+                    form.files.append(content)
     except (multipart.MultipartError, ValueError) as error:
         raise MalformedForm("The body must be multipart/form-data, framed by its Content-Type's boundary.") from error
-    return Form(tuple(files), fields)
+    return form
 
 
 def boundary_of(content_type: str) -> str:
@@ -63,3 +57,11 @@ def boundary_of(content_type: str) -> str:
     if not (1 <= len(boundary) <= 70 and boundary.isascii() and boundary.isprintable()):
         raise MalformedForm("The Content-Type multipart/form-data must name a boundary of 1 to 70 characters.")
     return boundary
+
+
+def _add_text(form: Form, name: str, content: bytes) -> None:
+    if name in form.fields or len(form.fields) == _MAX_FIELDS:
+        raise InvalidBody(f"The form has a text field twice, or more than {_MAX_FIELDS}.")
+    if len(content) > _MAX_TEXT_BYTES:
+        raise InvalidBody(f"A text field of the form may have {_MAX_TEXT_BYTES} bytes.")
+    form.fields[name] = content.decode()  # whatever charset it names: RFC 7578 advises UTF-8 for all

@@ -143,12 +143,16 @@ def _too_large(message: str, max_pixels: int) -> ImageTooLarge:
 
 @contextmanager
 def _refusing_damage() -> Iterator[None]:
-    """Call the file damaged, whatever goes wrong: Pillow documents no closed list of what it raises for such files."""
+    """Call the file damaged, whatever goes wrong: Pillow documents no closed list of what it raises for such files.
+
+    What it says is not repeated, as it may quote the file.
+    """
     try:
         yield
+    except InvalidImage:
+        raise
     except Exception as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise InvalidImage(f"the image data are damaged ({reason})") from error
+        raise InvalidImage("the image data are damaged or cut short") from error
 
 
 def _load(image: Image.Image, least_side: int) -> tuple[Image.Image, Box | None]:

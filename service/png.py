@@ -20,9 +20,9 @@ def check_png(file: bytes) -> None:
     view, start, kind = memoryview(file), len(SIGNATURE), b""
     while kind != b"IEND":
         if start + _FRAME_BYTES > len(file):
-            raise InvalidImage("the PNG is cut short")
+            raise InvalidImage("the image data are cut short")
         length, kind = _HEADER.unpack_from(view, start)
         end = start + _FRAME_BYTES + length
         if end > len(file) or zlib.crc32(view[start + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
-            raise InvalidImage("a checksum of the PNG differs")
+            raise InvalidImage("the image data are damaged: a checksum differs")
         start = end

@@ -15,7 +15,7 @@ from service.route_docs import BODY, MODEL, answers, latents_only
 from service.schemas import DecodeReply, LatentsBody
 from service.served import ServedModel
 
-router = APIRouter(tags=["latent space"])
+router = APIRouter(tags=["latent space"], default_response_class=Response)
 
 ImagesQuery = Annotated[
     ImageForm, Query(description="How JSON gives images: base64 of PNG files, or nested lists of numbers in [0, 1].")

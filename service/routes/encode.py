@@ -12,7 +12,7 @@ from service.route_docs import BODY, MODEL, answers, images_or
 from service.schemas import EncodeReply, ImagesBody
 from service.served import ServedModel
 
-router = APIRouter(tags=["latent space"])
+router = APIRouter(tags=["latent space"], default_response_class=Response)
 
 
 @router.post(

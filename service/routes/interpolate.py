@@ -25,7 +25,7 @@ from service.schemas import ImagePathBody, InterpolateReply, LatentPathBody
 from service.served import ServedModel
 from service.settings import MOST_STEPS, Settings
 
-router = APIRouter(tags=["latent space"])
+router = APIRouter(tags=["latent space"], default_response_class=Response)
 
 MOST_STOPS = 16
 _ANIMATIONS = {GIF: AnimationFormat.GIF, WEBP: AnimationFormat.WEBP, APNG: AnimationFormat.APNG}

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from service.dependencies import PartsDep
 from service.route_docs import text_answer
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], default_response_class=Response)
 
 
 @router.get("/metrics", responses=text_answer("All metrics, in Prometheus' text format."))

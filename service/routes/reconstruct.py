@@ -26,7 +26,7 @@ from service.routes.decode import ImagesQuery
 from service.schemas import ImagesBody, ReconstructReply
 from service.served import Anomaly, ServedModel
 
-router = APIRouter(tags=["latent space"])
+router = APIRouter(tags=["latent space"], default_response_class=Response)
 
 Threshold = Annotated[
     float, Query(ge=0, le=1, allow_inf_nan=False, description="Percentile from which an image is flagged as unusual.")

@@ -20,7 +20,7 @@ from service.schemas import LabelledImagesBody, LabelledLatentsBody, ReferenceBo
 from service.served import ServedModel
 from service.settings import MOST_ITERATIONS, Settings
 
-router = APIRouter(tags=["latent space"])
+router = APIRouter(tags=["latent space"], default_response_class=Response)
 
 _PICTURES: dict[str, PictureFormat] = {PNG: "png", SVG: "svg"}
 _AXES = "xyz"
