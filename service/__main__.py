@@ -85,7 +85,8 @@ def _log_config(level: str) -> dict[str, Any]:
 
 def _is_no_probe(record: logging.LogRecord) -> bool:
     """Whether a line of the access log is of anything but a probe that was answered well."""
-    return not ("/health/" in record.getMessage() and record.getMessage().endswith(" 200"))
+    _, _, path, _, status = record.args if isinstance(record.args, tuple) else (None,) * 5
+    return not (str(path).startswith("/health/") and status == 200)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the service holds at once, bounded before any work: images of all requests and bytes of their bodies."""
+"""What the service holds at once, bounded before any work: images of all requests, bytes of bodies and answers."""
 
 import math
 import time
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from service.errors import Overloaded
 
 _SMOOTHING = 0.1
-"""Weight of the newest request in the mean time that an image takes."""
+"""Weight of the newest request in the mean time that a request takes."""
 
 
 @dataclass
@@ -20,11 +20,11 @@ class Admission:
     max_bytes: int
     images: int = 0
     bytes: int = 0
-    _seconds_per_image: float = field(default=0.0, repr=False)
+    _typical_s: float = field(default=0.0, repr=False)
 
     @contextmanager
     def admit(self) -> Iterator["Ticket"]:
-        """Hold the place of one image until the request has ended; the ticket grows with what the body turns out to be.
+        """Hold the place of one image while a request is worked on; the ticket grows with what its body holds.
 
         Raises:
             Overloaded: The queue is full; `Retry-After` says when it should have room.
@@ -34,18 +34,24 @@ class Admission:
         try:
             ticket.hold_images(1)
             yield ticket
-            self._learn((time.monotonic() - started) / ticket.images)
+            self._typical_s += _SMOOTHING * (time.monotonic() - started - self._typical_s)
         finally:
             self.images -= ticket.images
             self.bytes -= ticket.bytes
 
-    def overloaded(self) -> Overloaded:
-        """The refusal of a request for which there is no room."""
-        wait_s = max(1, math.ceil(self.images * self._seconds_per_image))
-        return Overloaded("The queue is full; try again later.", headers={"Retry-After": str(min(wait_s, 60))})
+    @contextmanager
+    def answering(self, count: int) -> Iterator[None]:
+        """Count the bytes of an answer until the client has taken it."""
+        self.bytes += count
+        try:
+            yield
+        finally:
+            self.bytes -= count
 
-    def _learn(self, seconds: float) -> None:
-        self._seconds_per_image += _SMOOTHING * (seconds - self._seconds_per_image)
+    def overloaded(self) -> Overloaded:
+        """The refusal of a request for which there is no room: those inside need about as long as requests do."""
+        wait_s = min(60, max(1, math.ceil(self._typical_s)))
+        return Overloaded("The queue is full; try again later.", headers={"Retry-After": str(wait_s)})
 
 
 @dataclass

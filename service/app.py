@@ -25,7 +25,7 @@ class Hourglass(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the application's life."""
         if scope["type"] == "http":
-            await in_context(self.state.parts.telemetry, super().__call__, scope, receive, send)
+            await in_context(self.state.parts, super().__call__, scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> Hourglass:
     app.mount("/static", docs.static)
     install_problems(app)
     install_openapi(app)
+    app.openapi()  # now, since it takes long for the event loop
     return app
 
 

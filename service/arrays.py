@@ -31,7 +31,9 @@ def to_unit(pixels: BytePixels) -> Pixels:
 
 def to_bytes(pixels: Pixels) -> BytePixels:
     """Numbers as the nearest bytes, same shape; what lies outside [0, 1] is clipped."""
-    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    levels = np.clip(pixels, 0, 1)
+    levels *= 255
+    return np.rint(levels, out=levels).astype(np.uint8)
 
 
 def flat(pixels: Pixels) -> Features:

@@ -10,6 +10,9 @@ import torch
 from service.arrays import Latents, Pixels
 from service.errors import InvalidBundle
 
+# TorchScript is deprecated and still the bundle's format: docs/training.md says why.
+warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
+
 
 @dataclass(frozen=True)
 class Autoencoder:
@@ -29,9 +32,7 @@ class Autoencoder:
             InvalidBundle: Not a TorchScript file, or one without the methods and sizes of the bundle format.
         """
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
-                module = torch.jit.load(path, map_location="cpu").eval()
+            module = torch.jit.load(path, map_location="cpu").eval()
             _ = (module.encode, module.decode)
             return cls(module.height, module.width, module.channels, module.latent_dim, module)
         except (RuntimeError, ValueError, AttributeError) as error:

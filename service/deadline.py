@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from service.errors import DeadlineExceeded
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deadline:
-    """A moment on the monotonic clock."""
+    """A moment on the monotonic clock, or earlier when nobody waits for the answer any more."""
 
     timeout_s: float
     at: float
+    is_abandoned: bool = False
 
     @classmethod
     def after(cls, timeout_s: float) -> "Deadline":
@@ -23,11 +24,15 @@ class Deadline:
         """Seconds left, at least 0."""
         return max(0.0, self.at - time.monotonic())
 
+    def abandon(self) -> None:
+        """Let every further `check` fail: the client left, or was refused."""
+        self.is_abandoned = True
+
     def exceeded(self) -> DeadlineExceeded:
         """The refusal that says so."""
         return DeadlineExceeded(f"The answer was not ready within {self.timeout_s:g} s; ask for less at once.")
 
     def check(self) -> None:
         """Raise `DeadlineExceeded` once the moment has passed."""
-        if time.monotonic() > self.at:
+        if self.is_abandoned or time.monotonic() > self.at:
             raise self.exceeded()

@@ -13,7 +13,7 @@ from service.parts import Parts
 from service.served import ServedModel
 
 
-def get_parts(request: Request) -> Parts:
+async def get_parts(request: Request) -> Parts:
     """The parts of the application that answers."""
     parts: Parts = request.app.state.parts
     return parts
@@ -22,12 +22,12 @@ def get_parts(request: Request) -> Parts:
 PartsDep = Annotated[Parts, Depends(get_parts)]
 
 
-def start_exchange(request: Request, parts: PartsDep) -> Exchange:
+async def start_exchange(request: Request, parts: PartsDep) -> Exchange:
     """An exchange whose deadline runs from now."""
     return Exchange(request, parts, Deadline.after(parts.settings.request_timeout_s))
 
 
-def start_map_exchange(request: Request, parts: PartsDep) -> Exchange:
+async def start_map_exchange(request: Request, parts: PartsDep) -> Exchange:
     """An exchange with the longer deadline of maps."""
     return Exchange(request, parts, Deadline.after(parts.settings.map_timeout_s))
 
@@ -55,7 +55,7 @@ async def choose_model(parts: PartsDep, model: ModelName = None, version: ModelV
 ModelDep = Annotated[ServedModel, Depends(choose_model)]
 
 
-def refuse_unknown_parameters(request: Request) -> None:
+async def refuse_unknown_parameters(request: Request) -> None:
     """Refuse query parameters that the route's documentation does not list, as they are mistakes.
 
     Raises:

@@ -25,6 +25,7 @@ HourglassError
     ├── OutOfRange             422  numbers that are not finite or outside their range
     ├── ImpossibleMap          422  too few points for t-SNE, or for the perplexity asked for
     ├── Overloaded             429  the queue is full
+    ├── HeadersTooLarge        431  the request's headers have more bytes than are taken
     ├── InternalError          500  a defect of the service
     ├── NotReady               503  no model is loaded yet
     ├── MapFailed              503  the process that computed a map ended early
@@ -47,6 +48,10 @@ class InvalidBundle(HourglassError):
 
 class TrainingError(HourglassError):
     """Training cannot go on."""
+
+
+MAX_FAULTS = 10
+"""Faults that one refusal lists."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +204,13 @@ class Overloaded(Refusal):
     """The queue is full."""
 
     status, slug, title = HTTPStatus.TOO_MANY_REQUESTS, "overloaded", "The service is busy"
+
+
+class HeadersTooLarge(Refusal):
+    """The request's headers have more bytes than are taken."""
+
+    status, slug = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large"
+    title = "The headers are too large"
 
 
 class InternalError(Refusal):

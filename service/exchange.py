@@ -1,25 +1,24 @@
 """One request on its way down and up: admitted, read, computed on and answered within its deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
 
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
+from service.admission import Ticket
 from service.body import read_body
 from service.deadline import Deadline
 from service.image_input import ImageReader
 from service.inputs import BodyReader, Inputs, Kind
 from service.latent_input import LatentReader
+from service.limits import most_images
 from service.negotiation import negotiate
 from service.parts import Parts
 from service.served import ServedModel
-
-Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+from service.workers import BULK_BYTES, BULK_IMAGES
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Exchange:
         Raises:
             NotAcceptable: `Accept` allows none of them.
         """
-        return negotiate(self.request.headers.get("accept"), offered)
+        return negotiate(", ".join(self.request.headers.getlist("accept")), offered)
 
     @asynccontextmanager
     async def inputs(self, model: ServedModel, *takes: Kind) -> AsyncIterator[Inputs]:
@@ -44,68 +43,64 @@ class Exchange:
 
         Raises:
             Refusal: What is wrong with the body, or `Overloaded`, or `DeadlineExceeded`.
+            ClientDisconnect: The client left.
         """
-        settings = self.parts.settings
         reader = self._reader(model, frozenset(takes))
-        content_type = self.request.headers.get("content-type", "")
-        reader.check_media_type(content_type)
+        reader.check_media_type(self.request.headers.get("content-type", ""))
         with self.parts.admission.admit() as ticket:
-            body = await read_body(self.request, ticket, settings.max_body_bytes, settings.body_timeout_s)
+            body = [await self._read_body(ticket)]  # in a list, so that it can be let go of
             async with self.in_time():
-                inputs = await self.parts.workers.run(reader.read, content_type, body)
+                inputs = await self._read_inputs(reader, body)
                 ticket.hold_images(inputs.count)
-                self._count(model, inputs)
+                operation = self.request.scope["route"].path.strip("/")
+                self.parts.telemetry.images.labels(model.name, operation).inc(inputs.count)
                 yield inputs
 
     async def answer(
-        self, model: ServedModel, media_type: str,
-        encode: Callable[Arguments, bytes], *args: Arguments.args, **kwargs: Arguments.kwargs,
-    ) -> Response:  # fmt: skip
-        """Encode an answer outside the event loop; its headers name the model."""
-        content = await self.parts.workers.run(encode, *args, **kwargs)
+        self, model: ServedModel, media_type: str, write: Callable[[], bytes], images: int = BULK_IMAGES
+    ) -> Response:
+        """Encode an answer of so many images outside the event loop; its headers name the model."""
+        content = await self.parts.workers.run(write, is_large=images >= BULK_IMAGES)
+        until_answered: ExitStack = self.request.state.until_answered
+        until_answered.enter_context(self.parts.admission.answering(len(content)))
         headers = {"X-Model": model.name, "X-Model-Version": str(model.version)}
         return Response(content, media_type=media_type, headers=headers)
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
-        """Cancel what is awaited in the block once the deadline has passed.
+        """Cancel what is awaited in the block once the deadline has passed, or the client has left.
 
         Raises:
-            DeadlineExceeded: It has.
+            DeadlineExceeded: The deadline has passed.
+            ClientDisconnect: The client has left.
         """
         timeout = asyncio.timeout(self.deadline.remaining_s)
+        watch = asyncio.create_task(self._watch(timeout))
         try:
             async with timeout:
                 yield
         except TimeoutError as error:
-            raise self.deadline.exceeded() from error
-
-    async def unless_gone(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Await work, and cancel it when the client leaves.
-
-        Raises:
-            ClientDisconnect: The client left.
-        """
-        task, gone = asyncio.ensure_future(work), asyncio.ensure_future(self._disconnected())
-        try:
-            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise ClientDisconnect
-            return task.result()
+            raise ClientDisconnect if watch.done() else self.deadline.exceeded() from error
         finally:
-            for unfinished in (task, gone):
-                unfinished.cancel()
-            await asyncio.gather(task, gone, return_exceptions=True)
+            self.deadline.abandon()  # of what is still going on in threads, nobody awaits the end
+            watch.cancel()
 
-    async def _disconnected(self) -> None:
+    async def _watch(self, timeout: asyncio.Timeout) -> None:
+        """Let the time be over when the client leaves."""
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
+        timeout.reschedule(asyncio.get_running_loop().time())
+
+    async def _read_body(self, ticket: Ticket) -> bytes:
+        settings = self.parts.settings
+        return await read_body(self.request, ticket, settings.max_body_bytes, settings.body_timeout_s)
+
+    async def _read_inputs(self, reader: BodyReader, body: list[bytes]) -> Inputs:
+        content_type, is_large = self.request.headers.get("content-type", ""), len(body[0]) >= BULK_BYTES
+        return await self.parts.workers.run(lambda: reader.read(content_type, body.pop()), is_large=is_large)
 
     def _reader(self, model: ServedModel, takes: frozenset[Kind]) -> BodyReader:
         settings, manifest = self.parts.settings, model.bundle.manifest
-        images = ImageReader(manifest.image, settings.max_images, settings.max_image_pixels, self.deadline)
-        return BodyReader(takes, images, LatentReader(manifest.latent_dim, settings.max_images))
-
-    def _count(self, model: ServedModel, inputs: Inputs) -> None:
-        operation = self.request.scope["route"].path.strip("/")
-        self.parts.telemetry.images.labels(model.name, operation).inc(inputs.count)
+        most = most_images(settings, manifest.image)
+        images = ImageReader(manifest.image, most, settings.max_image_pixels, self.deadline)
+        return BodyReader(takes, images, LatentReader(manifest.latent_dim, most), settings.max_json_values)

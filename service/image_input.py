@@ -10,16 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.arrays import Pixels
+from service.arrays import Pixels, to_unit
 from service.deadline import Deadline
-from service.errors import Fault, InvalidBody, InvalidImage, OutOfRange, Refusal, TooManyImages, WrongShape
+from service.errors import MAX_FAULTS, Fault, InvalidBody, InvalidImage, OutOfRange, Refusal, TooManyImages, WrongShape
 from service.images import decode
 from service.json_body import Json, JsonObject, is_list
 from service.manifest import ImageFormat
 from service.media import ENCODED_IMAGES
 
-MAX_FAULTS = 10
-"""Faults that one problem document lists."""
 PIXEL_RANGES = {"unit": 1.0, "byte": 255.0}
 """The values of `pixel_range`, with the number that is white."""
 _DATA_URI = re.compile(r"data:([a-z/+.-]+);base64,")
@@ -78,7 +76,7 @@ class ImageReader:
         self._check_count(len(array))
         pixels = array.reshape(len(array), image.height, image.width, image.channels)
         if array.dtype == np.uint8:
-            return pixels.astype(np.float32) / np.float32(255)
+            return to_unit(pixels)
         if array.dtype.kind != "f":
             raise WrongShape("Expected an array of uint8 (0 to 255) or of floats (0 to 1).")
         outside = np.flatnonzero([not _is_within(one, 1.0) for one in pixels])
@@ -108,7 +106,7 @@ class ImageReader:
     def _decode(self, file: bytes) -> NDArray[np.float32]:
         image = self.image
         decoded = decode(file, image.height, image.width, image.channels, self.max_image_pixels)
-        return decoded.astype(np.float32) / np.float32(255)
+        return to_unit(decoded)
 
     def _from_text(self, item: Json) -> NDArray[np.float32]:
         if not isinstance(item, str):

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageDraw, ImageFont, WebPImagePlugin
 
 from service.arrays import BytePixels
 from service.errors import ImageTooLarge, InvalidImage
-from service.png import check_png
+from service.framing import check_framing
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF"}
 """The file endings that are read, with Pillow's name of each format."""
@@ -75,9 +75,9 @@ def decode(
         InvalidImage: It is in none of `FORMATS`, or damaged.
         ImageTooLarge: By its header it has more than `max_pixels` pixels; they are not decoded.
     """
-    with _open(file, max_pixels) as image, _refusing_damage():
-        if image.format == "PNG":
-            check_png(file if isinstance(file, bytes) else file.read_bytes())
+    data = file if isinstance(file, bytes) else _read(file)
+    check_framing(data)
+    with _open(data, max_pixels) as image, _refusing_damage():
         stored, box = _load(image, _DRAFT_GAP * max(height, width))
         orientation = _orientation(image)
         size = (height, width) if orientation > 4 else (width, height)
@@ -121,6 +121,13 @@ def caption_width(text: str, font_size: int = 14) -> int:
     return math.ceil(ImageFont.load_default(font_size).getlength(text)) + 2
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidImage("the file cannot be read") from error
+
+
 def _open(file: bytes | Path, max_pixels: int | None = None) -> Image.Image:
     """Read the header of an image, of at most `max_pixels`; where that is None, of what Pillow holds to be safe."""
     names = sorted(set(FORMATS.values()))
@@ -149,8 +156,6 @@ def _refusing_damage() -> Iterator[None]:
     """
     try:
         yield
-    except InvalidImage:
-        raise
     except Exception as error:
         raise InvalidImage("the image data are damaged or cut short") from error
 

@@ -12,7 +12,7 @@ from service.image_input import ImageReader
 from service.json_body import Json, JsonObject
 from service.labels import read_labels
 from service.latent_input import LatentReader
-from service.media import ENCODED_IMAGES, JSON, MULTIPART, NPY
+from service.media import IMAGE_BODIES, JSON, LATENT_BODIES, MULTIPART, NPY
 from service.npy import read_npy
 
 
@@ -47,11 +47,12 @@ class BodyReader:
     takes: frozenset[Kind]
     images: ImageReader
     latents: LatentReader
+    max_json_values: int
 
     @property
     def media_types(self) -> tuple[str, ...]:
         """The media types that a body may have."""
-        return (JSON, NPY, MULTIPART, *ENCODED_IMAGES) if Kind.IMAGES in self.takes else (JSON, NPY)
+        return IMAGE_BODIES if Kind.IMAGES in self.takes else LATENT_BODIES
 
     def check_media_type(self, content_type: str) -> str:
         """The media type in a `Content-Type` header, if it is read.
@@ -82,7 +83,8 @@ class BodyReader:
 
     def _read_json(self, body: bytes) -> Inputs:
         keys = [kind.value for kind in Kind if kind in self.takes]
-        document = JsonObject(body, [*keys, "pixel_range"] if Kind.IMAGES in self.takes else keys)
+        known = [*keys, "pixel_range"] if Kind.IMAGES in self.takes else keys
+        document = JsonObject(body, known, self.max_json_values)
         labels = read_labels(document, self.images.max_images) if "labels" in document else None
         chosen = [key for key in keys if key in document and key != Kind.LABELS]
         if len(chosen) != 1:
@@ -108,7 +110,8 @@ class BodyReader:
             raise InvalidBody("The form has an unknown text field; send images as files, each with a file name.")
         labels = None
         if text := form.fields.get(Kind.LABELS):
-            labels = read_labels(JsonObject(b'{"labels":%s}' % text.encode(), [Kind.LABELS]), self.images.max_images)
+            document = JsonObject(b'{"labels":%s}' % text.encode(), [Kind.LABELS], self.max_json_values)
+            labels = read_labels(document, self.images.max_images)
         return Inputs(Kind.IMAGES, pixels=self.images.from_files(form.files), labels=labels)
 
 

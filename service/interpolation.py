@@ -11,8 +11,8 @@ from service.arrays import BytePixels, Pixels, to_bytes
 from service.comparison import side_by_side
 from service.images import enlarge
 from service.latent import Method, there_and_back
+from service.maps import Space, SpaceChoice
 
-Space = Literal["image", "latent", "both"]
 Enlargement = Literal["nearest", "smooth"]
 _SHOWN_SIDE = 128
 _TITLES = ("pixels", "latent")
@@ -22,7 +22,7 @@ _TITLES = ("pixels", "latent")
 class Walk:
     """What an interpolation is asked to be."""
 
-    space: Space
+    space: SpaceChoice
     steps: int
     method: Method
     boomerang: bool
@@ -41,11 +41,11 @@ class Walk:
 class Frames:
     """The frames of a walk in each of its spaces, image space first, shape (n_frames, height, width, channels) each."""
 
-    by_space: dict[Literal["image", "latent"], Pixels]
+    by_space: dict[Space, Pixels]
     durations_ms: Sequence[int]
 
     @classmethod
-    def of(cls, walk: Walk, by_space: dict[Literal["image", "latent"], Pixels], stops: int) -> "Frames":
+    def of(cls, walk: Walk, by_space: dict[Space, Pixels], stops: int) -> "Frames":
         """Frames of one way through `stops` images, turned back where the walk is a boomerang."""
         turned = {space: there_and_back(frames) if walk.boomerang else frames for space, frames in by_space.items()}
         return cls(turned, walk.durations_ms(stops))

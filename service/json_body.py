@@ -15,25 +15,24 @@ Json: TypeAlias = Any
 
 MAX_DEPTH = 4
 """Lists within a list of numbers: (batch, height, width, channels) has as many."""
-MAX_VALUES = 3_000_000
-"""Values of one document. Each takes 20 to 30 bytes while it is read, so that a body of `0,0,0` would take 20 times its
-size; numbers as `json.dumps` writes floats reach the limit of bytes first."""
 
 
 class JsonObject:
     """The object that a JSON body is, its members by key."""
 
-    def __init__(self, body: bytes, known_keys: Sequence[str]) -> None:
-        """Parse a body.
+    def __init__(self, body: bytes, known_keys: Sequence[str], max_values: int) -> None:
+        """Parse a body of at most `max_values` values.
+
+        Each takes 20 to 30 bytes while it is read: a body of `0,0,0` takes 20 times its size.
 
         Raises:
-            BodyTooLarge: More than `MAX_VALUES` values.
+            BodyTooLarge: More values.
             MalformedJson: Not JSON (RFC 8259): bad syntax, NaN, numbers beyond 64 bits, nesting beyond 1,024.
             InvalidBody: Not an object, or one with an unknown key or the same key twice.
         """
         self._brackets = body.count(b"[")
-        if self._brackets + body.count(b",") + body.count(b"{") > MAX_VALUES:
-            raise BodyTooLarge(f"A JSON body may hold {MAX_VALUES} values; send .npy, or fewer images a request.")
+        if self._brackets + body.count(b",") + body.count(b"{") > max_values:
+            raise BodyTooLarge(f"A JSON body may hold {max_values} values; send .npy, or fewer images a request.")
         self._parser = simdjson.Parser()  # kept: what it parsed is views on it
         try:
             document = self._parser.parse(body)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.arrays import Latents
-from service.errors import Fault, OutOfRange, Refusal, WrongShape
-from service.image_input import MAX_FAULTS, check_count
+from service.errors import MAX_FAULTS, Fault, OutOfRange, Refusal, WrongShape
+from service.image_input import check_count
 from service.json_body import JsonObject
 
 _RULE = "numbers must be finite and fit 32-bit floats"

@@ -67,7 +67,7 @@ class MapPool:
             MapFailed: The process ended early, or none can be started.
             Refusal: What the job itself ended in.
         """
-        with self._admission():
+        with self._place():
             worker = await self._next_free()
             with self._timed(worker):
                 answer = await worker.compute(job)
@@ -76,14 +76,23 @@ class MapPool:
             raise answer
         return answer
 
-    @contextmanager
-    def _admission(self) -> Iterator[None]:
+    def check_place(self) -> None:
+        """Refuse a request for which there is no place, before anything is done for it.
+
+        Raises:
+            Overloaded: As many requests as may wait are waiting.
+            MapFailed: There are no processes.
+        """
         if not self._keepers or (self._failed_starts and not self._workers):
-            raise MapFailed("This service computes no maps at present.")
+            raise MapFailed("This service computes no maps at present.", headers={"Retry-After": "60"})
         if self._admitted >= self._processes + self._max_waiting:
             wait_s = self._seconds_to_a_place()
             detail = f"Too many maps are asked for at once; a place may be free in {wait_s} s."
             raise Overloaded(detail, headers={"Retry-After": str(wait_s)})
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        self.check_place()
         self._admitted += 1
         try:
             yield
@@ -96,7 +105,7 @@ class MapPool:
                 if worker.is_alive:
                     return worker
         self._free.put_nowait(None)
-        raise MapFailed("The service is stopping; try again.")
+        raise MapFailed("The service is stopping; try again.", headers={"Retry-After": "1"})
 
     @contextmanager
     def _timed(self, worker: MapWorker) -> Iterator[None]:

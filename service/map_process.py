@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from service.errors import MapFailed, Refusal
+from service.errors import InternalError, Refusal
 from service.layout import compute
 from service.map_messages import HEADER, pack
 from service.maps import MIN_POINTS, MapAnswer, MapJob
@@ -47,7 +47,7 @@ def _answer(message: bytes) -> MapAnswer | Refusal:
         return refusal
     except Exception:
         _log.exception("A map failed.")
-        return MapFailed("The map could not be computed from these points.")
+        return InternalError("The map could not be computed from these points; the log of the service says why.")
 
 
 def _receive(source: BinaryIO, jobs: "SimpleQueue[bytes]") -> None:

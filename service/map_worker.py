@@ -91,7 +91,8 @@ class MapWorker:
             [length] = HEADER.unpack(await self._answers.readexactly(HEADER.size))
             return pickle.loads(await self._answers.readexactly(length))
         except asyncio.IncompleteReadError:
-            raise MapFailed("The process that computed the map ended early; try again.") from None
+            detail = "The process that computed the map ended early; try again."
+            raise MapFailed(detail, headers={"Retry-After": "1"}) from None
 
 
 def _environment() -> dict[str, str]:

@@ -15,6 +15,7 @@ from service.errors import Fault, ImpossibleMap
 from service.metrics import MapQuality
 
 Space: TypeAlias = Literal["image", "latent"]
+SpaceChoice: TypeAlias = Literal["image", "latent", "both"]
 PictureFormat: TypeAlias = Literal["png", "svg"]
 Coordinates: TypeAlias = NDArray[np.float32]
 """Where the points of a map lie, shape (n_points, dimensions)."""

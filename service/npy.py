@@ -50,9 +50,10 @@ def read_npy(body: bytes) -> NDArray[Any]:
 
 def write_npy(array: NDArray[Any]) -> bytes:
     """The `.npy` file of an array."""
-    file = io.BytesIO()
-    npy_format.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
-    return file.getvalue()
+    in_order = np.asarray(array, order="C")
+    header = io.BytesIO()
+    npy_format.write_array_header_1_0(header, npy_format.header_data_from_array_1_0(in_order))
+    return b"".join((header.getvalue(), in_order.data if in_order.size else b""))
 
 
 def _view(

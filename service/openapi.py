@@ -50,7 +50,7 @@ def build_document(app: FastAPI) -> dict[str, Any]:
         ref_template="#/components/schemas/{model}",
     )
     for operation in (operation for path in document["paths"].values() for operation in path.values()):
-        operation["summary"], _, rest = operation["description"].partition("\n\n")
+        operation["summary"], _, rest = operation.get("description", "").partition("\n\n")
         operation["description"] = rest or operation["summary"]
     document["components"] = {"schemas": dict(sorted(definitions["$defs"].items()))}
     return document

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from service.arrays import BytePixels, Pixels, to_bytes
 from service.contact_sheet import contact_sheet
@@ -18,13 +19,20 @@ from service.images import encode_png
 ImageForm: TypeAlias = Literal["png", "numbers"]
 """How a JSON answer gives images: base64 of PNG files, or nested lists of numbers in [0, 1]."""
 
+_BLOCK_ROWS = 256
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """The same for every file, so that the same answer has the same bytes."""
 
 
-def write_json(document: dict[str, Any]) -> bytes:
+def write_json(document: object) -> bytes:
     """JSON; arrays of numpy become nested lists."""
     return orjson.dumps(document, default=_in_order, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def rows_in_json(array: NDArray[np.float32]) -> orjson.Fragment:
+    """A matrix as nested lists, written block by block, so that no step keeps the interpreter long."""
+    blocks = (write_json(array[start : start + _BLOCK_ROWS])[1:-1] for start in range(0, len(array), _BLOCK_ROWS))
+    return orjson.Fragment(b"[" + b",".join(blocks) + b"]")
 
 
 def write_zip(files: Iterable[tuple[str, bytes]]) -> bytes:
@@ -56,7 +64,7 @@ def images_in_json(pixels: Pixels, form: ImageForm, deadline: Deadline) -> list[
     for one, one_in_bytes in zip(pixels, to_bytes(pixels), strict=True):
         deadline.check()
         numbers = one[..., 0] if one.shape[-1] == 1 else one
-        answers.append(base64_png(one_in_bytes) if form == "png" else orjson.Fragment(_numbers(numbers)))
+        answers.append(base64_png(one_in_bytes) if form == "png" else orjson.Fragment(write_json(numbers)))
     return answers
 
 
@@ -71,10 +79,6 @@ def numbered_pngs(pixels: BytePixels, noun: str, deadline: Deadline) -> Iterable
     for index, one in enumerate(pixels):
         deadline.check()
         yield f"{noun}-{index:04d}.png", encode_png(one, smallest=False)
-
-
-def _numbers(array: Any) -> bytes:
-    return orjson.dumps(array, default=_in_order, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _in_order(value: Any) -> Any:

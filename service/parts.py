@@ -25,7 +25,7 @@ class Parts:
     def of(cls, settings: Settings) -> "Parts":
         """Make the parts; threads and processes start later, when there is an event loop."""
         telemetry = Telemetry()
-        workers = Workers(settings.max_batch_size)
+        workers = Workers(settings.max_batch_size, settings.codec_threads)
         admission = Admission(settings.max_queue_images, settings.max_buffered_bytes)
         maps = MapPool(settings.map_processes, settings.max_waiting_maps)
         telemetry.queue.set_function(lambda: admission.images)

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.errors import (
+    MAX_FAULTS,
     Fault,
     HourglassError,
     InternalError,
@@ -22,7 +23,6 @@ from service.errors import (
 )
 from service.media import PROBLEM
 
-MAX_FAULTS = 10
 _log = logging.getLogger("hourglass.problems")
 
 _OF_FRAMEWORK: Mapping[int, Refusal] = {
@@ -70,7 +70,8 @@ def _refused(request: Request, error: Exception) -> Response:
 def _invalid_parameters(request: Request, error: Exception) -> Response:
     """FastAPI's own refusals, which would echo their input."""
     assert isinstance(error, RequestValidationError)
-    faults = [Fault(found["msg"], parameter=str(found["loc"][-1])) for found in error.errors()]
+    by_parameter = {str(found["loc"][1]): found["msg"] for found in reversed(error.errors()) if len(found["loc"]) > 1}
+    faults = [Fault(detail, parameter=name) for name, detail in reversed(by_parameter.items())]
     first = faults[0]
     return _respond(request, InvalidParameter(f"{first.parameter}: {first.detail}.", faults))
 

@@ -47,13 +47,14 @@ class Registry:
     _serving: dict[str, _Serving] = field(default_factory=dict)
     _older: "OrderedDict[tuple[str, int], ServedModel]" = field(default_factory=OrderedDict)
     _refused: dict[Path, Fingerprint] = field(default_factory=dict)
+    _chosen_default: str | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def default_name(self) -> str | None:
         """The model that answers where none is named; None while it is not served."""
-        default = self.settings.default_model or min(self._serving, default=None)
+        default = self.settings.default_model or self._chosen_default
         return default if default in self._serving else None
 
     @property
@@ -62,8 +63,10 @@ class Registry:
         return [self._serving[name].model for name in sorted(self._serving)]
 
     def versions(self, name: str) -> tuple[int, ...]:
-        """The versions of a served model that `get` may be asked for, ascending."""
-        return self._serving[name].versions
+        """The versions of a served model that `get` may be asked for, ascending; not those that failed their checks."""
+        folder = self.settings.models_dir / name
+        paths = [folder / str(version) for version in self._serving[name].versions]
+        return tuple(int(path.name) for path in paths if path not in self._refused)
 
     async def get(self, name: str | None = None, version: int | None = None) -> ServedModel:
         """The model that a request chose; an older version is loaded when it is first asked for.
@@ -101,6 +104,10 @@ class Registry:
         """Bring what is served up to the models folder, one model after the other."""
         async with self._lock:
             names = await asyncio.to_thread(list_models, self.settings.models_dir)
+            if names is None:
+                _log.error("the models folder %s cannot be read; what is served stays", self.settings.models_dir)
+                self.is_loaded = True
+                return
             for name in names:
                 await self._refresh_model(name)
             for gone in self._serving.keys() - set(names):
@@ -108,7 +115,15 @@ class Registry:
                 self._forget_older(gone, ())
                 self.telemetry.model_version.remove(gone)
                 _log.warning("%s has left the models folder and is no longer served", gone)
+            self._choose_default()
             self.is_loaded = True
+
+    def _choose_default(self) -> None:
+        """Keep the default model for as long as it is served, whatever models come: their latents are another space."""
+        if self.settings.default_model is None and self._chosen_default not in self._serving:
+            self._chosen_default = min(self._serving, default=None)
+            if len(self._serving) > 1:
+                _log.warning("%s is the default model; name one as HOURGLASS_DEFAULT_MODEL", self._chosen_default)
 
     async def _refresh_model(self, name: str) -> None:
         """Serve the highest version that is valid; while none is, what is being served stays."""
@@ -150,7 +165,7 @@ class Registry:
 
     async def _load_older(self, name: str, version: int) -> ServedModel:
         path = self.settings.models_dir / name / str(version)
-        if name in self._serving and version in self.versions(name):
+        if name in self._serving and version in self._serving[name].versions:
             model = await self._load(path, await asyncio.to_thread(fingerprint_of, path))
             if model is not None:
                 return model
@@ -172,19 +187,22 @@ class Registry:
         if self._refused.get(path) == fingerprint:
             return None
         try:
-            return await asyncio.to_thread(_load, path, self.workers)
+            model = await asyncio.to_thread(_load, path, self.workers)
         except Exception as error:  # operators put anything into a folder; no bundle may stop the others
             self._refused[path] = fingerprint
             self.telemetry.bundles_refused.labels(path.parent.name).inc()
             _log.error("refused %s: %s", path, error, exc_info=not isinstance(error, InvalidBundle))
             return None
+        self._refused.pop(path, None)
+        return model
 
 
-def list_models(models_dir: Path) -> list[str]:
-    """The names of the models that have a bundle, sorted."""
-    if not models_dir.is_dir():
-        return []
-    names = (entry.name for entry in models_dir.iterdir() if re.fullmatch(NAME_PATTERN, entry.name))
+def list_models(models_dir: Path) -> list[str] | None:
+    """The names of the models that have a bundle, sorted; None where the folder itself cannot be read."""
+    try:
+        names = [entry.name for entry in models_dir.iterdir() if re.fullmatch(NAME_PATTERN, entry.name)]
+    except OSError:
+        return None
     return sorted(name for name in names if list_versions(models_dir, name))
 
 

@@ -1,6 +1,6 @@
 """What a route says of itself in the OpenAPI document: bodies, answers and refusals, which FastAPI cannot see."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import groupby
 from typing import Any, TypeAlias
@@ -24,17 +24,17 @@ IMAGE_EXAMPLES: Spec = {
 LATENT_EXAMPLES: Spec = {"latents": {"summary": "Latents", "value": {"latents": LATENTS}}}
 REFERENCE_EXAMPLES: Spec = {"reference": {"summary": "The bundle's own sample", "value": {"reference": True}}}
 
-MODEL = (errors.NoSuchModel, errors.NoSuchVersion, errors.NotReady)
+MODEL_REFUSALS = (errors.NoSuchModel, errors.NoSuchVersion, errors.NotReady)
 """What a route refuses that takes `?model=` and `?version=`."""
-BODY = (
+BODY_REFUSALS = (
     errors.MalformedJson, errors.MalformedArray, errors.MalformedForm, errors.NotAcceptable, errors.SlowBody,
     errors.BodyTooLarge, errors.TooManyImages, errors.UnsupportedMediaType, errors.InvalidBody, errors.InvalidImage,
     errors.ImageTooLarge, errors.WrongShape, errors.OutOfRange, errors.Overloaded, errors.DeadlineExceeded,
 )  # fmt: skip
 """What a route refuses that takes a body."""
-MAPS = (errors.TooManyPoints, errors.ImpossibleMap, errors.MapFailed)
+MAP_REFUSALS = (errors.TooManyPoints, errors.ImpossibleMap, errors.MapFailed)
 """What a route refuses that computes maps."""
-_ALWAYS = (errors.InvalidParameter, errors.InternalError)
+_ALWAYS = (errors.InvalidParameter, errors.HeadersTooLarge, errors.InternalError)
 
 
 def reference_to(model: type[BaseModel]) -> Spec:
@@ -60,13 +60,26 @@ def latents_only(body: type[BaseModel]) -> Spec:
 
 
 def answers(
-    media_types: Sequence[str], reply: type[BaseModel], what: str, refusals: Iterable[type[errors.Refusal]]
+    media_types: Sequence[str],
+    reply: type[BaseModel],
+    what: str,
+    refusals: Iterable[type[errors.Refusal]],
+    headers: Mapping[str, tuple[str, str]] = {},
 ) -> Responses:
-    """The answers of a negotiated route: one in each media type, and its refusals."""
+    """The answers of a negotiated route: one in each media type, with its own headers, and its refusals.
+
+    Args:
+        media_types: In the order in which they are preferred.
+        reply: The type of the JSON answer.
+        what: The answer in words.
+        refusals: What the route refuses, beside what every route may.
+        headers: By name, a description and an example.
+    """
     text = {CSV, SVG}
     content = {name: {"schema": {"type": "string"} if name in text else _BINARY} for name in media_types}
     content[JSON] = {"schema": reference_to(reply)}
-    ok = {"description": what, "content": content, "headers": _HEADERS | _MODEL_HEADERS}
+    own = {name: _header(*texts) for name, texts in headers.items()}
+    ok = {"description": what, "content": content, "headers": _HEADERS | _MODEL_HEADERS | own}
     return {200: ok, **refused(*refusals)}
 
 
@@ -92,9 +105,7 @@ def refused(*refusals: type[errors.Refusal]) -> Responses:
 
 def _refusal(status: HTTPStatus, kinds: Sequence[type[errors.Refusal]]) -> Spec:
     examples = {kind.slug: {"summary": kind.title, "value": _example(kind)} for kind in kinds}
-    headers = dict(_HEADERS)
-    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-        headers["Retry-After"] = _header("Seconds after which to try again.", "1")
+    headers = _HEADERS | _REFUSAL_HEADERS.get(status, {})
     return {
         "description": "; ".join(kind.title for kind in kinds) + ".",
         "content": {PROBLEM: {"schema": reference_to(schemas.Problem), "examples": examples}},
@@ -134,4 +145,13 @@ _MODEL_HEADERS = {
     "X-Model": _header("The model that answered.", "digits"),
     "X-Model-Version": _header("Its version.", "1"),
     "Vary": _header("The answer depends on this request header.", "Accept"),
+}
+_RETRY_AFTER = {"Retry-After": _header("Seconds after which to try again.", "1")}
+_CLOSE = {"Connection": _header("The rest of the body is not read.", "close")}
+_REFUSAL_HEADERS = {
+    HTTPStatus.REQUEST_TIMEOUT: _CLOSE,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _CLOSE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: {"Accept-Post": _header("The media types that are read.", "application/json")},
+    HTTPStatus.TOO_MANY_REQUESTS: _RETRY_AFTER,
+    HTTPStatus.SERVICE_UNAVAILABLE: _RETRY_AFTER,
 }

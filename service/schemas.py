@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
+from service.errors import MAX_FAULTS
 from service.examples import IMAGES, LATENTS
 from service.manifest import DatasetRecord, Headline, ImageFormat, Versions
+from service.maps import MIN_POINTS
 from service.metrics import Metrics
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -32,7 +35,8 @@ Images = Annotated[list[EncodedImage | Numbers], Field(min_length=1, examples=[I
 Latent = Annotated[list[float], Field(min_length=1, description="One number for each dimension of the latent space.")]
 Latents = Annotated[list[Latent], Field(min_length=1, examples=[LATENTS])]
 Labels = Annotated[
-    list[Annotated[str, Field(max_length=200)] | int], Field(description="The class of each point, in their order.")
+    list[Annotated[str, Field(max_length=200)] | int],
+    Field(min_length=MIN_POINTS, description="The class of each point, in their order."),
 ]
 PixelRange = Annotated[
     Literal["unit", "byte"],
@@ -74,13 +78,15 @@ class LatentPathBody(LatentsBody):
 class LabelledImagesBody(ImagesBody):
     """Images to lay out on a map."""
 
-    labels: Labels | None = None
+    images: Annotated[Images, Field(min_length=MIN_POINTS)]
+    labels: Labels | SkipJsonSchema[None] = None
 
 
 class LabelledLatentsBody(LatentsBody):
     """Latents to lay out on a map."""
 
-    labels: Labels | None = None
+    latents: Annotated[Latents, Field(min_length=MIN_POINTS)]
+    labels: Labels | SkipJsonSchema[None] = None
 
 
 class ReferenceBody(Body):
@@ -185,11 +191,12 @@ class Limits(BaseModel):
     """What one request may ask for."""
 
     max_body_bytes: int
-    max_images: int
+    max_images: int = Field(description="As many of this model's; fewer than the setting allows where they are large.")
+    max_json_values: int
     max_image_pixels: int
     max_steps: int
     max_frame_pixels: int
-    max_animation_pixels: int
+    max_animation_values: int
     max_map_points: int
     max_map_iterations: int
     request_timeout_s: float
@@ -274,7 +281,7 @@ class Problem(BaseModel):
     status: int = Field(ge=400, le=599, examples=[422])
     detail: str = Field(description="What to change.")
     request_id: str = Field(description="The same as the header X-Request-ID; the service's log has it too.")
-    errors: list[ProblemError] = Field(max_length=10, description="What is wrong, item by item; at most ten.")
+    errors: list[ProblemError] = Field(max_length=MAX_FAULTS, description="What is wrong, item by item; at most ten.")
 
 
 class ProblemKind(BaseModel):

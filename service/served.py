@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from service.arrays import Latents, Pixels, to_unit
 from service.bundle import QUANTILE_PROBABILITIES, Bundle
 from service.deadline import Deadline
-from service.errors import Fault, OutOfRange
-from service.workers import Workers
+from service.errors import MAX_FAULTS, Fault, OutOfRange
+from service.workers import BULK_IMAGES, Workers
 
 _WARM_UP_BATCHES = (1, 1, 1, 8, 8, 1)
 """TorchScript specialises a method in its first calls, and again when the batch size changes."""
@@ -69,26 +69,34 @@ class ServedModel:
             OutOfRange: Latents so far from any that the encoder gives that their images are not numbers.
         """
         pixels = await self.workers.compute(self.bundle.autoencoder.decode, latents, deadline)
-        finite = np.isfinite(pixels.reshape(len(pixels), -1)).all(axis=1)
-        if not finite.all():
-            faults = [
-                Fault("too far from the latents of images", f"#/latents/{row}") for row in np.flatnonzero(~finite)[:10]
-            ]
-            raise OutOfRange("A latent is so far from those of images that its image is not finite.", faults)
+        await self.workers.run(lambda: _check_finite(pixels), is_large=len(pixels) >= BULK_IMAGES)
         return pixels
 
     async def reconstruct(self, pixels: Pixels, deadline: Deadline) -> Pixels:
         """Encode, then decode: `(batch, height, width, channels)`, same shape."""
         return await self.workers.compute(self.bundle.autoencoder.reconstruct, pixels, deadline)
 
-    def judge(self, pixels: Pixels, reconstructions: Pixels, threshold: float) -> list[Anomaly]:
+    async def judge(self, pixels: Pixels, reconstructions: Pixels, threshold: float) -> list[Anomaly]:
         """How unusual each image is: its error, and the error's percentile among the bundle's held-out images."""
+        return await self.workers.run(
+            lambda: self._judge(pixels, reconstructions, threshold), is_large=len(pixels) >= BULK_IMAGES
+        )
+
+    def _judge(self, pixels: Pixels, reconstructions: Pixels, threshold: float) -> list[Anomaly]:
         errors = mean_squared_errors(pixels, reconstructions)
         percentiles = np.interp(errors, self.bundle.reference.error_quantiles, QUANTILE_PROBABILITIES)
         return [
             Anomaly(float(mse), float(percentile), bool(percentile >= threshold))
             for mse, percentile in zip(errors, percentiles, strict=True)
         ]
+
+
+def _check_finite(pixels: Pixels) -> None:
+    finite = np.isfinite(pixels.reshape(len(pixels), -1)).all(axis=1)
+    if not finite.all():
+        rows = np.flatnonzero(~finite)[:MAX_FAULTS]
+        faults = [Fault("too far from the latents of images", f"#/latents/{row}") for row in rows]
+        raise OutOfRange("A latent is so far from those of images that its image is not finite.", faults)
 
 
 def mean_squared_errors(pixels: Pixels, reconstructions: Pixels) -> NDArray[np.float64]:

@@ -8,9 +8,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.manifest import NAME_PATTERN
 
-MOST_STEPS = 240
-MOST_ITERATIONS = 2_000
-"""What the OpenAPI document states as bounds; settings can lower both."""
+DEFAULT_STEPS, MOST_STEPS = 24, 240
+DEFAULT_ITERATIONS, MOST_ITERATIONS = 750, 2_000
+"""What the OpenAPI document states; settings can lower the bounds as far as the defaults."""
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -42,29 +42,39 @@ class Settings(BaseSettings):
     )
 
     torch_threads: Count = Field(1, description="Threads of one model call; one is best for many small requests.")
+    codec_threads: Count = Field(
+        2, description="Threads that decode and encode small requests, and as many for large ones."
+    )
     max_batch_size: Count = Field(256, description="Images of one model call; larger requests are computed in turns.")
     max_queue_images: Count = Field(
         20_000, description="Images admitted at once, waiting or computed; beyond it requests get 429."
     )
     max_buffered_bytes: Count = Field(
-        256 * 2**20, description="Bytes of request bodies held at once; beyond it requests get 429."
+        256 * 2**20, description="Bytes of bodies and answers held at once; beyond it requests get 429."
     )
     request_timeout_s: Seconds = Field(30.0, description="Seconds until a request gets 504; maps have their own.")
     body_timeout_s: Seconds = Field(20.0, description="Seconds in which a body must have arrived, or 408.")
+    answer_timeout_s: Seconds = Field(
+        20.0, description="Seconds in which a client must take 256 KiB of its answer, or be dropped."
+    )
 
     max_body_bytes: Count = Field(32 * 2**20, description="Bytes of one request body.")
-    max_images: Count = Field(10_000, description="Images, or latents, of one request.")
-    max_image_pixels: Count = Field(
+    max_images: Count = Field(10_000, description="Images, or latents, of one request; fewer of large ones.")
+    max_values: Count = Field(
+        2**24, description="Numbers of all images of one request: images times height, width and channels."
+    )
+    max_json_values: Count = Field(3_000_000, description="Values of one JSON body; `.npy` has no such limit.")
+    max_image_pixels: Annotated[int, Field(ge=1, le=80_000_000)] = Field(
         12_582_912, description="Pixels (width times height) of one encoded image, checked before it is decoded."
     )
-    max_steps: Annotated[int, Field(ge=2, le=MOST_STEPS)] = Field(
+    max_steps: Annotated[int, Field(ge=DEFAULT_STEPS, le=MOST_STEPS)] = Field(
         MOST_STEPS, description="Frames from one image of an interpolation to the next."
     )
     max_frame_pixels: Count = Field(
         1_048_576, description="Pixels (width times height) of one frame of an interpolation, after enlarging."
     )
-    max_animation_pixels: Count = Field(
-        16_777_216, description="Pixels of all frames of one interpolation together, after enlarging."
+    max_animation_values: Count = Field(
+        2**24, description="Numbers of all frames of one interpolation, after enlarging."
     )
 
     map_processes: Annotated[int, Field(ge=0)] = Field(
@@ -75,7 +85,7 @@ class Settings(BaseSettings):
     )
     map_timeout_s: Seconds = Field(120.0, description="Seconds until a map gets 504, waiting included.")
     max_map_points: Annotated[int, Field(ge=4)] = Field(5_000, description="Points of one map.")
-    max_map_iterations: Annotated[int, Field(ge=250, le=MOST_ITERATIONS)] = Field(
+    max_map_iterations: Annotated[int, Field(ge=DEFAULT_ITERATIONS, le=MOST_ITERATIONS)] = Field(
         MOST_ITERATIONS, description="Gradient steps of one map."
     )
 

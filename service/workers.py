@@ -1,29 +1,31 @@
 """The threads that work for the event loop: one for the models, some that decode requests and encode answers."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.deadline import Deadline
 
-Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 Numbers = NDArray[np.float32]
 
+BULK_IMAGES = 32
+BULK_BYTES = 2**16
+"""From which on a request is large, and does not share its threads with small ones."""
 
-@dataclass(frozen=True)
+
 class Workers:
-    """Two pools of threads, so that neither a large body nor a large batch keeps the event loop waiting."""
+    """Pools of threads, so that nothing large keeps the event loop or small requests waiting."""
 
-    max_batch_size: int
-    _model: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "model"))
-    _codec: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(os.cpu_count() or 1, "codec"))
+    def __init__(self, max_batch_size: int, codec_threads: int) -> None:
+        self.max_batch_size = max_batch_size
+        self._model = ThreadPoolExecutor(1, "model")
+        self._small = ThreadPoolExecutor(codec_threads, "codec")
+        self._large = ThreadPoolExecutor(codec_threads, "codec-large")
 
     async def compute(self, call: Callable[[Numbers], Numbers], batch: Numbers, deadline: Deadline) -> Numbers:
         """Run a model on a batch, in turns of `max_batch_size`, so that a small request waits for one turn at most.
@@ -33,16 +35,16 @@ class Workers:
         """
         turns = range(0, len(batch), self.max_batch_size)
         answers = [await self._turn(call, batch[start : start + self.max_batch_size], deadline) for start in turns]
-        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+        return answers[0] if len(answers) == 1 else await self.run(lambda: np.concatenate(answers), is_large=True)
 
-    async def run(self, work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        """Run decoding or encoding work outside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._codec, lambda: work(*args, **kwargs))
+    async def run(self, work: Callable[[], Answer], *, is_large: bool = False) -> Answer:
+        """Run decoding, encoding or other work on arrays outside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._large if is_large else self._small, work)
 
     def close(self) -> None:
         """End the threads once their present work is done; drop what waits."""
-        self._model.shutdown(wait=False, cancel_futures=True)
-        self._codec.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._model, self._small, self._large):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def _turn(self, call: Callable[[Numbers], Numbers], batch: Numbers, deadline: Deadline) -> Numbers:
         def work() -> Numbers:

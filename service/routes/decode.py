@@ -11,7 +11,7 @@ from service.inputs import Kind
 from service.media import IMAGE_ANSWERS, JSON, NPY, PNG
 from service.npy import write_npy
 from service.outputs import ImageForm, images_in_json, numbered_pngs, png_or_contact_sheet, write_json, write_zip
-from service.route_docs import BODY, MODEL, answers, latents_only
+from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, latents_only
 from service.schemas import DecodeReply, LatentsBody
 from service.served import ServedModel
 
@@ -29,7 +29,7 @@ ImagesQuery = Annotated[
         DecodeReply,
         "Images: in JSON, one PNG (several in a contact sheet), floats shaped (latents, height, width, channels), "
         "or a zip of PNG files.",
-        {*MODEL, *BODY},
+        {*MODEL_REFUSALS, *BODY_REFUSALS},
     ),
     openapi_extra=latents_only(LatentsBody),
 )
@@ -38,7 +38,9 @@ async def decode(exchange: ExchangeDep, model: ModelDep, images: ImagesQuery = "
     media_type = exchange.negotiate(IMAGE_ANSWERS)
     async with exchange.inputs(model, Kind.LATENTS) as inputs:
         pixels = await model.decode(inputs.latents, exchange.deadline)
-        return await exchange.answer(model, media_type, _write, media_type, model, pixels, images, exchange.deadline)
+        return await exchange.answer(
+            model, media_type, lambda: _write(media_type, model, pixels, images, exchange.deadline), inputs.count
+        )
 
 
 def _write(media_type: str, model: ServedModel, pixels: Pixels, form: ImageForm, deadline: Deadline) -> bytes:

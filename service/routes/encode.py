@@ -7,8 +7,8 @@ from service.dependencies import ExchangeDep, ModelDep
 from service.inputs import Kind
 from service.media import JSON, LATENT_ANSWERS
 from service.npy import write_npy
-from service.outputs import write_json
-from service.route_docs import BODY, MODEL, answers, images_or
+from service.outputs import rows_in_json, write_json
+from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_or
 from service.schemas import EncodeReply, ImagesBody
 from service.served import ServedModel
 
@@ -17,7 +17,9 @@ router = APIRouter(tags=["latent space"], default_response_class=Response)
 
 @router.post(
     "/encode",
-    responses=answers(LATENT_ANSWERS, EncodeReply, "Latents, shape (images, latent_dim).", {*MODEL, *BODY}),
+    responses=answers(
+        LATENT_ANSWERS, EncodeReply, "Latents, shape (images, latent_dim).", {*MODEL_REFUSALS, *BODY_REFUSALS}
+    ),
     openapi_extra=images_or(images=ImagesBody),
 )
 async def encode(exchange: ExchangeDep, model: ModelDep) -> Response:
@@ -25,10 +27,10 @@ async def encode(exchange: ExchangeDep, model: ModelDep) -> Response:
     media_type = exchange.negotiate(LATENT_ANSWERS)
     async with exchange.inputs(model, Kind.IMAGES) as inputs:
         latents = await model.encode(inputs.pixels, exchange.deadline)
-        return await exchange.answer(model, media_type, _write, media_type, model, latents)
+        return await exchange.answer(model, media_type, lambda: _write(media_type, model, latents), inputs.count)
 
 
 def _write(media_type: str, model: ServedModel, latents: Latents) -> bytes:
     if media_type == JSON:
-        return write_json({"model": model.name, "version": model.version, "latents": latents})
+        return write_json({"model": model.name, "version": model.version, "latents": rows_in_json(latents)})
     return write_npy(latents)

@@ -1,6 +1,6 @@
 """POST /interpolate: two or more images or latents in; out, the walk between them."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
@@ -14,16 +14,17 @@ from service.errors import Fault, InvalidBody, InvalidParameter
 from service.exchange import Exchange
 from service.images import encode_png
 from service.inputs import Inputs, Kind
-from service.interpolation import Enlargement, Frames, Space, Walk, fitting_scale
+from service.interpolation import Enlargement, Frames, Walk, fitting_scale
 from service.latent import Method, ghosting, path_through
 from service.manifest import ImageFormat
+from service.maps import Space, SpaceChoice
 from service.media import ANIMATION_ANSWERS, APNG, GIF, JSON, NPY, PNG, WEBP, ZIP
 from service.npy import write_npy
 from service.outputs import base64_png, numbered_pngs, write_json, write_zip
-from service.route_docs import BODY, IMAGE_EXAMPLES, LATENT_EXAMPLES, MODEL, answers, images_or
+from service.route_docs import BODY_REFUSALS, IMAGE_EXAMPLES, LATENT_EXAMPLES, MODEL_REFUSALS, answers, images_or
 from service.schemas import ImagePathBody, InterpolateReply, LatentPathBody
 from service.served import ServedModel
-from service.settings import MOST_STEPS, Settings
+from service.settings import DEFAULT_STEPS, MOST_STEPS, Settings
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
 
@@ -34,8 +35,12 @@ _ANIMATIONS = {GIF: AnimationFormat.GIF, WEBP: AnimationFormat.WEBP, APNG: Anima
 class Options(BaseModel):
     """The query parameters of `/interpolate`."""
 
-    steps: int = Field(24, ge=2, le=MOST_STEPS, description="Frames from one image to the next, both included.")
-    space: Space = Field("latent", description="Where to walk: `both` shows the two spaces side by side, labelled.")
+    steps: int = Field(
+        DEFAULT_STEPS, ge=2, le=MOST_STEPS, description="Frames from one image to the next, both included."
+    )
+    space: SpaceChoice = Field(
+        "latent", description="Where to walk: `both` shows the two spaces side by side, labelled."
+    )
     method: Method = Field(
         "linear", description="How to walk in latent space: on straight lines or on arcs (slerp). Pixels are blended."
     )
@@ -60,7 +65,7 @@ class Options(BaseModel):
         InterpolateReply,
         "The walk: an animation (GIF by default, exact in WebP and APNG), all frames in one PNG, a zip of PNG files, "
         "JSON, or floats shaped (frames, height, width, channels), with `space=both` (2, frames, ...), pixels first.",
-        {*MODEL, *BODY},
+        {*MODEL_REFUSALS, *BODY_REFUSALS},
     ),
     openapi_extra=images_or(LatentPathBody, images=ImagePathBody, examples=IMAGE_EXAMPLES | LATENT_EXAMPLES),
 )
@@ -74,19 +79,22 @@ async def interpolate(exchange: ExchangeDep, model: ModelDep, options: Annotated
     async with exchange.inputs(model, Kind.IMAGES, Kind.LATENTS) as inputs:
         _check_size(options, inputs.count, model.bundle.manifest.image, media_type, exchange.parts.settings)
         frames = await _walk(exchange, model, inputs, options.walk())
-        return await exchange.answer(model, media_type, _write, media_type, model, frames, options, exchange.deadline)
+        return await exchange.answer(
+            model, media_type, lambda: _write(media_type, model, frames, options, exchange.deadline)
+        )
 
 
 async def _walk(exchange: Exchange, model: ServedModel, inputs: Inputs, walk: Walk) -> Frames:
-    by_space: dict[Literal["image", "latent"], Pixels] = {}
-    are_images = inputs.kind == Kind.IMAGES
+    by_space: dict[Space, Pixels] = {}
+    are_images, run = inputs.kind == Kind.IMAGES, exchange.parts.workers.run
     if walk.space in {"image", "both"}:
         stops = inputs.pixels if are_images else await model.decode(inputs.latents, exchange.deadline)
-        by_space["image"] = path_through(stops, walk.steps, "linear")
+        by_space["image"] = await run(lambda: path_through(stops, walk.steps, "linear"), is_large=True)
     if walk.space in {"latent", "both"}:
         points = await model.encode(inputs.pixels, exchange.deadline) if are_images else inputs.latents
-        by_space["latent"] = await model.decode(path_through(points, walk.steps, walk.method), exchange.deadline)
-    return Frames.of(walk, by_space, inputs.count)
+        path = path_through(points, walk.steps, walk.method)
+        by_space["latent"] = await model.decode(path, exchange.deadline)
+    return await run(lambda: Frames.of(walk, by_space, inputs.count), is_large=True)
 
 
 def _check_size(options: Options, stops: int, image: ImageFormat, media_type: str, settings: Settings) -> None:
@@ -100,10 +108,10 @@ def _check_size(options: Options, stops: int, image: ImageFormat, media_type: st
     if pixels > settings.max_frame_pixels:
         raise _invalid("scale", f"a frame may have {settings.max_frame_pixels} pixels")
     spaces = 2 if options.space == "both" else 1
-    if spaces * pixels * len(options.walk().durations_ms(stops)) > settings.max_animation_pixels:
-        raise _invalid(
-            "steps", f"all frames may have {settings.max_animation_pixels} pixels together; lower steps or scale"
-        )
+    values = spaces * pixels * image.channels * len(options.walk().durations_ms(stops))
+    if values > settings.max_animation_values:
+        rule = f"all frames together may have {settings.max_animation_values} values; lower steps or scale"
+        raise _invalid("steps", rule)
 
 
 def _invalid(parameter: str, rule: str) -> InvalidParameter:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path
 from service.dependencies import ModelVersion, PartsDep
 from service.errors import NoSuchModel, NoSuchVersion, NotReady
 from service.examples import MODEL
+from service.limits import most_images
 from service.manifest import NAME_PATTERN
 from service.parts import Parts
 from service.route_docs import json_answer
@@ -60,7 +61,7 @@ def _summary(parts: Parts, model: ServedModel) -> ModelSummary:
         latent_dim=manifest.latent_dim,
         dataset=manifest.dataset.name,
         metrics=manifest.metrics,
-        limits=Limits.model_validate(parts.settings, from_attributes=True),
+        limits=Limits(**parts.settings.model_dump() | {"max_images": most_images(parts.settings, manifest.image)}),
         links=_links(parts, model),
     )
 

@@ -21,7 +21,7 @@ from service.outputs import (
     write_json,
     write_zip,
 )
-from service.route_docs import BODY, MODEL, answers, images_or
+from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_or
 from service.routes.decode import ImagesQuery
 from service.schemas import ImagesBody, ReconstructReply
 from service.served import Anomaly, ServedModel
@@ -40,7 +40,12 @@ Threshold = Annotated[
         ReconstructReply,
         "Reconstructions: in JSON, one PNG (several in a contact sheet), floats shaped (images, height, width, "
         "channels), or a zip of PNG files and `errors.csv`. Headers judge a single image.",
-        {*MODEL, *BODY},
+        {*MODEL_REFUSALS, *BODY_REFUSALS},
+        {
+            "X-MSE": ("Of a single image: the mean squared error per value.", "0.00321381207"),
+            "X-Percentile": ("Of a single image: the error's percentile among held-out images.", "0.66279"),
+            "X-Unusual": ("Of a single image: whether the percentile reaches the threshold.", "false"),
+        },
     ),
     openapi_extra=images_or(images=ImagesBody),
 )
@@ -55,9 +60,12 @@ async def reconstruct(
     media_type = exchange.negotiate(IMAGE_ANSWERS)
     async with exchange.inputs(model, Kind.IMAGES) as inputs:
         rebuilt = await model.reconstruct(inputs.pixels, exchange.deadline)
-        anomalies = model.judge(inputs.pixels, rebuilt, threshold)
+        anomalies = await model.judge(inputs.pixels, rebuilt, threshold)
         response = await exchange.answer(
-            model, media_type, _write, media_type, model, rebuilt, anomalies, images, exchange.deadline
+            model,
+            media_type,
+            lambda: _write(media_type, model, rebuilt, anomalies, images, exchange.deadline),
+            inputs.count,
         )
         if len(anomalies) == 1:
             response.headers.update(_headers(anomalies[0]))

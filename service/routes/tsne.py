@@ -12,13 +12,13 @@ from service.errors import Fault, InvalidParameter, TooManyPoints
 from service.exchange import Exchange
 from service.inputs import Inputs, Kind
 from service.labels import check_labels
-from service.maps import MapAnswer, MapJob, PictureFormat, Space, check
+from service.maps import MapAnswer, MapJob, PictureFormat, Space, SpaceChoice, check
 from service.media import CSV, MAP_ANSWERS, PNG, SVG
 from service.outputs import write_csv, write_json
-from service.route_docs import BODY, MAPS, MODEL, REFERENCE_EXAMPLES, answers, images_or
+from service.route_docs import BODY_REFUSALS, MAP_REFUSALS, MODEL_REFUSALS, REFERENCE_EXAMPLES, answers, images_or
 from service.schemas import LabelledImagesBody, LabelledLatentsBody, ReferenceBody, TsneReply
 from service.served import ServedModel
-from service.settings import MOST_ITERATIONS, Settings
+from service.settings import DEFAULT_ITERATIONS, MOST_ITERATIONS, Settings
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
 
@@ -29,13 +29,15 @@ _AXES = "xyz"
 class Options(BaseModel):
     """The query parameters of `/tsne`."""
 
-    space: Literal["image", "latent", "both"] = Field("both", description="Which space to lay out.")
+    space: SpaceChoice = Field("both", description="Which space to lay out.")
     dimensions: int = Field(2, ge=2, le=3, description="Dimensions of the map.")
     perplexity: float | Unset = Field(
         None, ge=1, le=10_000, allow_inf_nan=False,
         description="About how many neighbours each point minds, at most (points - 1) / 3; unset, 30 or as many.",
     )  # fmt: skip
-    iterations: int = Field(750, ge=250, le=MOST_ITERATIONS, description="Gradient steps, 250 of early exaggeration.")
+    iterations: int = Field(
+        DEFAULT_ITERATIONS, ge=250, le=MOST_ITERATIONS, description="Gradient steps, 250 of early exaggeration."
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="The same seed and points give the same map.")
 
 
@@ -45,7 +47,7 @@ class Options(BaseModel):
         MAP_ANSWERS,
         TsneReply,
         "Coordinates and numbers, a table of coordinates, or a plot.",
-        {*MODEL, *BODY, *MAPS},
+        {*MODEL_REFUSALS, *BODY_REFUSALS, *MAP_REFUSALS},
     ),
     openapi_extra=images_or(LabelledLatentsBody, ReferenceBody, images=LabelledImagesBody, examples=REFERENCE_EXAMPLES),
 )
@@ -57,11 +59,12 @@ async def tsne(exchange: MapExchangeDep, model: ModelDep, options: Annotated[Opt
     """
     media_type = exchange.negotiate(MAP_ANSWERS)
     _check_options(options, exchange.parts.settings)
+    exchange.parts.maps.check_place()
     async with exchange.inputs(model, Kind.IMAGES, Kind.LATENTS, Kind.REFERENCE, Kind.LABELS) as inputs:
         job = await _job(exchange, model, inputs, options, _PICTURES.get(media_type))
     async with exchange.in_time():  # its places in the queue of images are free again
-        answer = await exchange.unless_gone(exchange.parts.maps.run(job))
-        return await exchange.answer(model, media_type, _write, media_type, model, job, answer)
+        answer = await exchange.parts.maps.run(job)
+        return await exchange.answer(model, media_type, lambda: _write(media_type, model, job, answer))
 
 
 def _check_options(options: Options, settings: Settings) -> None:
@@ -88,7 +91,7 @@ async def _job(
     return MapJob(spaces, labels, dimensions, options.perplexity, options.iterations, options.seed, picture)
 
 
-async def _spaces(exchange: Exchange, model: ServedModel, inputs: Inputs, space: str) -> dict[Space, Features]:
+async def _spaces(exchange: Exchange, model: ServedModel, inputs: Inputs, space: SpaceChoice) -> dict[Space, Features]:
     """The points as vectors of each space that was asked for."""
     pixels, latents = inputs.pixels, inputs.latents
     if inputs.kind == Kind.REFERENCE:
