@@ -57,8 +57,13 @@ class MapWorker:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process was not seen to end."""
-        return self._process.returncode is None
+        """Whether the process has not ended, as the system knows before asyncio does."""
+        if self._process.returncode is not None or not hasattr(os, "waitid"):
+            return self._process.returncode is None
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:  # its end was taken note of a moment ago
+            return False
 
     async def compute(self, job: MapJob) -> MapAnswer | Refusal:
         """Have a job done; a job that fails is answered by its refusal, and the process lives on.

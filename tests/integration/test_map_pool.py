@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.errors import MapFailed, Overloaded
+from service.errors import InternalError, MapFailed, Overloaded
 from service.map_pool import MapPool
 from service.maps import MapJob
 
@@ -120,9 +120,8 @@ def test_a_cancelled_request_kills_its_process_at_once_and_another_takes_its_pla
             left = asyncio.create_task(pool.run(ENDLESS))
             await until(lambda: pool.running == 1)
             left.cancel()
-            assert (
-                await until(lambda: is_gone(pid)) < 1
-            )  # 0.1 s where the processor is not crowded; the job takes minutes
+            took_s = await until(lambda: is_gone(pid))
+            assert took_s < 1  # 0.1 s where the processor is not crowded; the job takes minutes
             assert (pool.running, pool.waiting) == (0, 0)
             assert (await pool.run(QUICK)).maps
 
@@ -167,7 +166,7 @@ def test_a_job_that_raises_fails_alone_and_its_process_lives_on(capfd: pytest.Ca
     async def scenario() -> None:
         async with warm_pool() as pool:
             before = children()
-            with pytest.raises(MapFailed, match="could not be computed"):
+            with pytest.raises(InternalError, match="could not be computed"):
                 await pool.run(BROKEN)
             assert (await pool.run(QUICK)).maps
             assert children() == before

@@ -215,8 +215,9 @@ def test_an_option_out_of_bounds_is_refused_by_its_name(parameter: str, value: A
 
 
 def test_points_and_iterations_beyond_the_limits_are_refused_before_anything_is_computed(digits: Subject) -> None:
-    limits = {"max_map_points": 12, "max_map_iterations": 750}
-    with serving_here(digits.bundle.path.parents[1], map_processes=1, **limits) as client:
+    with serving_here(
+        digits.bundle.path.parents[1], map_processes=1, max_map_points=12, max_map_iterations=750
+    ) as client:
         limited = Subject(client, digits.bundle, digits.module)
         for body in (npy_body(digits.images[:13]), json_body(reference=True)):
             response = limited.post("/tsne", body, **QUICK)
