@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from service.deadline import Deadline
@@ -38,12 +39,12 @@ MapExchangeDep = Annotated[Exchange, Depends(start_map_exchange)]
 Unset = SkipJsonSchema[None]
 """A parameter that is not given: a value in Python, and none that a client could send."""
 ModelName = Annotated[
-    str | Unset,
-    Query(alias="model", pattern=NAME_PATTERN, description="Name of the model; without it the default model answers."),
+    Annotated[str, Field(pattern=NAME_PATTERN)] | Unset,
+    Query(alias="model", description="Name of the model; without it the default model answers."),
 ]
 ModelVersion = Annotated[
-    int | Unset,
-    Query(alias="version", ge=1, le=2**31 - 1, description="Version of the model; without it the newest one answers."),
+    Annotated[int, Field(ge=1, le=2**31 - 1)] | Unset,
+    Query(alias="version", description="Version of the model; without it the newest one answers."),
 ]
 
 

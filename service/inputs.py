@@ -12,7 +12,7 @@ from service.image_input import ImageReader
 from service.json_body import Json, JsonObject
 from service.labels import read_labels
 from service.latent_input import LatentReader
-from service.media import IMAGE_BODIES, JSON, LATENT_BODIES, MULTIPART, NPY
+from service.media import IMAGE_BODIES, JSON, LATENT_BODIES, MULTIPART, NPY, SEVERAL_IMAGE_BODIES
 from service.npy import read_npy
 
 
@@ -52,7 +52,9 @@ class BodyReader:
     @property
     def media_types(self) -> tuple[str, ...]:
         """The media types that a body may have."""
-        return IMAGE_BODIES if Kind.IMAGES in self.takes else LATENT_BODIES
+        if Kind.IMAGES not in self.takes:
+            return LATENT_BODIES
+        return SEVERAL_IMAGE_BODIES if Kind.LATENTS in self.takes else IMAGE_BODIES
 
     def check_media_type(self, content_type: str) -> str:
         """The media type in a `Content-Type` header, if it is read.

@@ -14,7 +14,9 @@ APNG = "image/apng"
 
 ENCODED_IMAGES = (PNG, "image/jpeg", WEBP, "image/bmp", GIF)
 """What a body may be when it is one encoded image."""
-IMAGE_BODIES = (JSON, NPY, MULTIPART, *ENCODED_IMAGES)
+SEVERAL_IMAGE_BODIES = (JSON, NPY, MULTIPART)
+"""What a body may be where one image is not enough: for walks and maps."""
+IMAGE_BODIES = (*SEVERAL_IMAGE_BODIES, *ENCODED_IMAGES)
 LATENT_BODIES = (JSON, NPY)
 
 LATENT_ANSWERS = (JSON, NPY)

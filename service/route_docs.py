@@ -15,6 +15,7 @@ Spec: TypeAlias = dict[str, Any]
 """A part of an OpenAPI document."""
 Responses: TypeAlias = dict[int | str, Spec]
 
+_LABELS: Spec = {"type": "string", "description": "A JSON array with the class of each image."}
 _BINARY: Spec = {"type": "string", "format": "binary"}
 IMAGE_EXAMPLES: Spec = {
     "base64": {"summary": "Encoded images in base64", "value": {"images": IMAGES}},
@@ -42,21 +43,22 @@ def reference_to(model: type[BaseModel]) -> Spec:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-def images_or(*others: type[BaseModel], images: type[BaseModel], examples: Spec = IMAGE_EXAMPLES) -> Spec:
-    """The request body of a route that takes images, and what else it takes in JSON."""
-    content = {
-        JSON: _json_body([images, *others], examples),
-        NPY: {"schema": _BINARY | {"description": "One array: uint8 in 0 to 255, or floats in [0, 1]."}},
-        MULTIPART: {"schema": _form(issubclass(images, schemas.LabelledImagesBody))},
-        **{media_type: {"schema": _BINARY} for media_type in ENCODED_IMAGES},
-    }
-    return {"requestBody": {"required": True, "content": content}}
+def images_only(body: type[BaseModel]) -> Spec:
+    """The request body of a route that takes one image or more."""
+    single = {media_type: {"schema": _BINARY} for media_type in ENCODED_IMAGES}
+    return _request_body({JSON: _json_body([body], IMAGE_EXAMPLES), **_image_batches(_form(1)), **single})
+
+
+def images_or(*others: type[BaseModel], images: type[BaseModel], least: int, examples: Spec) -> Spec:
+    """The request body of a route that takes several images, at `least` so many, or something else in JSON."""
+    form = _form(least, {"labels": _LABELS} if issubclass(images, schemas.LabelledImagesBody) else {})
+    return _request_body({JSON: _json_body([images, *others], examples), **_image_batches(form)})
 
 
 def latents_only(body: type[BaseModel]) -> Spec:
     """The request body of a route that takes latents."""
     array = {"schema": _BINARY | {"description": "One array of floats, shape (n, latent_dim)."}}
-    return {"requestBody": {"required": True, "content": {JSON: _json_body([body], LATENT_EXAMPLES), NPY: array}}}
+    return _request_body({JSON: _json_body([body], LATENT_EXAMPLES), NPY: array})
 
 
 def answers(
@@ -129,11 +131,20 @@ def _json_body(bodies: Sequence[type[BaseModel]], examples: Spec) -> Spec:
     return {"schema": schema, "examples": examples}
 
 
-def _form(has_labels: bool) -> Spec:
-    files = {"type": "array", "minItems": 1, "items": _BINARY, "description": "Encoded images, under any field name."}
-    labels = {"labels": {"type": "string", "description": "A JSON array with the class of each image."}}
-    properties = {"images": files} | (labels if has_labels else {})
-    return {"type": "object", "properties": properties, "required": ["images"]}
+def _request_body(content: Spec) -> Spec:
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _image_batches(form: Spec) -> Spec:
+    array = _BINARY | {"description": "One array: uint8 in 0 to 255, or floats in [0, 1]."}
+    return {NPY: {"schema": array}, MULTIPART: {"schema": form}}
+
+
+def _form(least: int, more: Mapping[str, Spec] = {}) -> Spec:
+    files = {"type": "array", "minItems": least, "items": _BINARY}
+    images = files | {"description": "Encoded images, under any field name."}
+    properties = {"images": images, **more}
+    return {"type": "object", "properties": properties, "required": ["images"], "additionalProperties": False}
 
 
 def _header(description: str, example: str) -> Spec:

@@ -8,7 +8,7 @@ from service.inputs import Kind
 from service.media import JSON, LATENT_ANSWERS
 from service.npy import write_npy
 from service.outputs import rows_in_json, write_json
-from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_or
+from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_only
 from service.schemas import EncodeReply, ImagesBody
 from service.served import ServedModel
 
@@ -20,7 +20,7 @@ router = APIRouter(tags=["latent space"], default_response_class=Response)
     responses=answers(
         LATENT_ANSWERS, EncodeReply, "Latents, shape (images, latent_dim).", {*MODEL_REFUSALS, *BODY_REFUSALS}
     ),
-    openapi_extra=images_or(images=ImagesBody),
+    openapi_extra=images_only(ImagesBody),
 )
 async def encode(exchange: ExchangeDep, model: ModelDep) -> Response:
     """Squeeze every image into its latent vector."""

@@ -48,8 +48,8 @@ class Options(BaseModel):
     boomerang: bool = Field(False, description="Whether the walk turns at its end and goes back to its start.")
     duration_ms: int = Field(80, ge=10, le=10_000, description="How long a frame is shown; GIF counts in 10 ms.")
     hold_ms: int = Field(400, ge=0, le=60_000, description="How long the given images are shown, at least a frame.")
-    scale: int | Unset = Field(
-        None, ge=1, le=128, description="How many times to enlarge; unset, to about 128 pixels. Not for `.npy`."
+    scale: Annotated[int, Field(ge=1, le=128)] | Unset = Field(
+        None, description="How many times to enlarge; unset, to about 128 pixels. Not for `.npy`."
     )
     enlargement: Enlargement = Field("nearest", description="Whether enlarging keeps pixels square or smooths them.")
 
@@ -67,7 +67,7 @@ class Options(BaseModel):
         "JSON, or floats shaped (frames, height, width, channels), with `space=both` (2, frames, ...), pixels first.",
         {*MODEL_REFUSALS, *BODY_REFUSALS},
     ),
-    openapi_extra=images_or(LatentPathBody, images=ImagePathBody, examples=IMAGE_EXAMPLES | LATENT_EXAMPLES),
+    openapi_extra=images_or(LatentPathBody, images=ImagePathBody, least=2, examples=IMAGE_EXAMPLES | LATENT_EXAMPLES),
 )
 async def interpolate(exchange: ExchangeDep, model: ModelDep, options: Annotated[Options, Query()]) -> Response:
     """Walk from image to image, through latent space, through pixels, or through both side by side.

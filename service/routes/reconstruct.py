@@ -21,7 +21,7 @@ from service.outputs import (
     write_json,
     write_zip,
 )
-from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_or
+from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_only
 from service.routes.decode import ImagesQuery
 from service.schemas import ImagesBody, ReconstructReply
 from service.served import Anomaly, ServedModel
@@ -47,7 +47,7 @@ Threshold = Annotated[
             "X-Unusual": ("Of a single image: whether the percentile reaches the threshold.", "false"),
         },
     ),
-    openapi_extra=images_or(images=ImagesBody),
+    openapi_extra=images_only(ImagesBody),
 )
 async def reconstruct(
     exchange: ExchangeDep, model: ModelDep, images: ImagesQuery = "png", threshold: Threshold = 0.99

@@ -12,7 +12,7 @@ from service.errors import Fault, InvalidParameter, TooManyPoints
 from service.exchange import Exchange
 from service.inputs import Inputs, Kind
 from service.labels import check_labels
-from service.maps import MapAnswer, MapJob, PictureFormat, Space, SpaceChoice, check
+from service.maps import MIN_POINTS, MapAnswer, MapJob, PictureFormat, Space, SpaceChoice, check
 from service.media import CSV, MAP_ANSWERS, PNG, SVG
 from service.outputs import write_csv, write_json
 from service.route_docs import BODY_REFUSALS, MAP_REFUSALS, MODEL_REFUSALS, REFERENCE_EXAMPLES, answers, images_or
@@ -31,10 +31,10 @@ class Options(BaseModel):
 
     space: SpaceChoice = Field("both", description="Which space to lay out.")
     dimensions: int = Field(2, ge=2, le=3, description="Dimensions of the map.")
-    perplexity: float | Unset = Field(
-        None, ge=1, le=10_000, allow_inf_nan=False,
+    perplexity: Annotated[float, Field(ge=1, le=10_000, allow_inf_nan=False)] | Unset = Field(
+        None,
         description="About how many neighbours each point minds, at most (points - 1) / 3; unset, 30 or as many.",
-    )  # fmt: skip
+    )
     iterations: int = Field(
         DEFAULT_ITERATIONS, ge=250, le=MOST_ITERATIONS, description="Gradient steps, 250 of early exaggeration."
     )
@@ -49,7 +49,9 @@ class Options(BaseModel):
         "Coordinates and numbers, a table of coordinates, or a plot.",
         {*MODEL_REFUSALS, *BODY_REFUSALS, *MAP_REFUSALS},
     ),
-    openapi_extra=images_or(LabelledLatentsBody, ReferenceBody, images=LabelledImagesBody, examples=REFERENCE_EXAMPLES),
+    openapi_extra=images_or(
+        LabelledLatentsBody, ReferenceBody, images=LabelledImagesBody, least=MIN_POINTS, examples=REFERENCE_EXAMPLES
+    ),
 )
 async def tsne(exchange: MapExchangeDep, model: ModelDep, options: Annotated[Options, Query()]) -> Response:
     """Lay points out in two or three dimensions, so that near neighbours stay near, in image space and latent space.
