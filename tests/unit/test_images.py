@@ -413,6 +413,33 @@ def test_a_png_of_very_many_chunks_is_refused_at_once() -> None:
         decode(file[:33] + empty * 20_000 + file[33:], 8, 8, 3)
 
 
+def _with_very_many_parts(kind: str) -> bytes:
+    """An intact image with millions of empty or tiny parts before its pixels, each of which costs time to read."""
+    file = _encode(Image.fromarray(_picture()), kind)
+    if kind == "GIF":
+        return file[: file.index(b",")] + b"!\xfe" + b"\x01a" * 2_000_000 + b"\x00" + file[file.index(b",") :]
+    return file[:2] + b"\xff\xfe\x00\x02" * 1_000_000 + file[2:]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "JPEG"])
+def test_an_image_of_very_many_parts_is_refused_at_once(kind: str) -> None:
+    with pytest.raises(InvalidImage, match="more than"):
+        decode(_with_very_many_parts(kind), 8, 8, 3)
+
+
+def test_a_jpeg_of_fill_bytes_and_a_png_of_profiles_are_refused_at_once() -> None:
+    jpeg, png = _encode(Image.fromarray(_picture()), "JPEG"), encode_png(_picture())
+    profile = struct.pack(">I4sI", 0, b"iCCP", zlib.crc32(b"iCCP"))
+    for file in (jpeg[:2] + b"\xff" * 1_000_000 + jpeg[2:], png[:33] + profile * 2 + png[33:]):
+        with pytest.raises(InvalidImage):
+            decode(file, 8, 8, 3)
+
+
+def test_a_large_gif_with_a_comment_is_read() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (2500, 2500), np.uint8)  # 25,000 blocks of pixels
+    assert decode(_encode(Image.fromarray(noise), "GIF", comment=b"a comment"), 8, 8, 1).shape == (8, 8, 1)
+
+
 @pytest.mark.parametrize("kind", ["TIFF", "ICO", "PPM", "TGA"])
 def test_other_formats_that_pillow_knows_are_refused(kind: str) -> None:
     with pytest.raises(InvalidImage):
