@@ -16,6 +16,7 @@ from _pytest.mark.structures import ParameterSet
 from tests.integration.conftest import wait_until
 
 ROOT = Path(__file__).parents[2]
+PYTHON = ".venv/bin/python"
 DOCUMENTS = ("README.md", "docs/api.md", "docs/operations.md")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```(?:\n```(json|text)\n(.*?)```)?", re.DOTALL)
 
@@ -30,10 +31,12 @@ def _blocks(language: str, containing: str) -> list[ParameterSet]:
     return found
 
 
-def _lines(containing: str) -> list[str]:
-    """The lines of all shell blocks that hold a text, without their comments."""
+def _lines(beginning: str) -> list[str]:
+    """The lines of all shell blocks that begin with a text, without their comments."""
     blocks = [match[2] for document in DOCUMENTS for match in _BLOCK.finditer((ROOT / document).read_text("utf-8"))]
-    return [line.partition("#")[0].strip() for block in blocks for line in block.splitlines() if containing in line]
+    return [
+        line.partition("#")[0].strip() for block in blocks for line in block.splitlines() if line.startswith(beginning)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +87,14 @@ def test_the_python_programs_run(program: str, _shown: str | None, made: tuple[P
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
 
 
-@pytest.mark.parametrize("line", _lines("-m training train") + _lines("-m service"))
+@pytest.mark.parametrize("line", _lines(f"{PYTHON} -m training train") + _lines(f"{PYTHON} -m service"))
 def test_commands_name_flags_that_exist(line: str) -> None:
     """They are parsed as they stand, and end before they train or serve."""
     only_show = "--print-settings" if "-m service" in line else "--print-config"
     subprocess.run(f"{sys.executable} {line.partition(' ')[2]} {only_show}", cwd=ROOT, shell=True, check=True)
 
 
-@pytest.mark.parametrize("line", [*_lines("-m training verify"), *_lines("-m training evaluate")])
+@pytest.mark.parametrize("line", [*_lines(f"{PYTHON} -m training verify"), *_lines(f"{PYTHON} -m training evaluate")])
 def test_commands_on_a_bundle_run(line: str, made: tuple[Path, int]) -> None:
     command = line.partition(" ")[2].replace("models/", f"{made[0]}/")
     subprocess.run(f"{sys.executable} {command}", cwd=ROOT, shell=True, check=True)
