@@ -80,9 +80,12 @@ class Exchange:
             async with timeout:
                 yield
         except TimeoutError as error:
+            self.deadline.abandon()  # for what is still going on in threads, and of which nobody awaits the end
             raise ClientDisconnect if watch.done() else self.deadline.exceeded() from error
+        except BaseException:
+            self.deadline.abandon()
+            raise
         finally:
-            self.deadline.abandon()  # of what is still going on in threads, nobody awaits the end
             watch.cancel()
 
     async def _watch(self, timeout: asyncio.Timeout) -> None:
