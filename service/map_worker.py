@@ -81,8 +81,9 @@ class MapWorker:
 
     def kill(self) -> None:
         """End the process at once, whatever it is doing."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        if self.is_alive:  # else subprocess would take note of its end, which asyncio then misses
+            with suppress(ProcessLookupError):
+                self._process.kill()
 
     async def ended(self) -> None:
         """Wait for the end of the process, and close its pipes."""
