@@ -12,7 +12,9 @@ from typing import Any
 import uvicorn
 from pydantic import ValidationError
 
+from service import memory
 from service.app import create_app
+from service.protocol import ExpressProtocol
 from service.settings import Settings
 
 _KEEP_ALIVE_S = 75
@@ -40,8 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(settings: Settings) -> None:
     """Run uvicorn on one application in this process."""
+    memory.bound_heap()
     uvicorn.run(
-        create_app(settings), host=settings.host, port=settings.port, log_level=settings.log_level,
+        create_app(settings), http=ExpressProtocol, host=settings.host, port=settings.port,
+        log_level=settings.log_level,
         access_log=settings.access_log, log_config=_log_config(settings.log_level), server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip

@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 from service.errors import Overloaded
 
@@ -22,31 +22,21 @@ class Admission:
     bytes: int = 0
     _typical_s: float = field(default=0.0, repr=False)
 
-    @contextmanager
-    def admit(self) -> Iterator["Ticket"]:
-        """Hold the place of one image while a request is worked on; the ticket grows with what its body holds.
+    def admit(self) -> "Ticket":
+        """A ticket that holds the place of one image while it is entered, and more when the body is known.
 
         Raises:
-            Overloaded: The queue is full; `Retry-After` says when it should have room.
+            Overloaded: On entering, where the queue is full; `Retry-After` says when it should have room.
         """
-        ticket = Ticket(self)
-        started = time.monotonic()
-        try:
-            ticket.hold_images(1)
-            yield ticket
-            self._typical_s += _SMOOTHING * (time.monotonic() - started - self._typical_s)
-        finally:
-            self.images -= ticket.images
-            self.bytes -= ticket.bytes
+        return Ticket(self)
 
-    @contextmanager
-    def answering(self, count: int) -> Iterator[None]:
-        """Count the bytes of an answer until the client has taken it."""
+    def hold_answer(self, count: int) -> None:
+        """Count the bytes of an answer, less than none once the client has taken it."""
         self.bytes += count
-        try:
-            yield
-        finally:
-            self.bytes -= count
+
+    def note(self, seconds: float) -> None:
+        """Learn how long an answered request was here."""
+        self._typical_s += _SMOOTHING * (seconds - self._typical_s)
 
     def overloaded(self) -> Overloaded:
         """The refusal of a request for which there is no room: those inside need about as long as requests do."""
@@ -61,6 +51,28 @@ class Ticket:
     admission: Admission
     images: int = 0
     bytes: int = 0
+
+    def __enter__(self) -> Self:
+        self._started = time.monotonic()
+        self.hold_images(1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.note()
+        self.release()
+
+    def note(self) -> None:
+        """Let the admission learn how long a request took that was answered."""
+        self.admission.note(time.monotonic() - self._started)
+
+    def release(self) -> None:
+        """Give everything back."""
+        self.admission.images -= self.images
+        self.admission.bytes -= self.bytes
+        self.images = self.bytes = 0
 
     def hold_images(self, count: int) -> None:
         """Hold the places of `count` images in all.

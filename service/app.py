@@ -5,18 +5,22 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.types import Receive, Scope, Send
 
+from service import memory
 from service.autoencoder import set_threads
 from service.context import in_context
 from service.dependencies import refuse_unknown_parameters
+from service.express import Express
 from service.openapi import install_openapi
 from service.parts import Parts
 from service.problems import install_problems
 from service.routes import decode, docs, encode, health, interpolate, metrics, models, problems, reconstruct, tsne
 from service.settings import Settings
+from service.shortcut import Shortcut
 
 
 class Hourglass(FastAPI):
@@ -25,7 +29,10 @@ class Hourglass(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the application's life."""
         if scope["type"] == "http":
-            await in_context(self.state.parts, super().__call__, scope, receive, send)
+            parts: Parts = self.state.parts
+            call = parts.calls.find(scope)
+            app = super().__call__ if call is None else Shortcut(parts, call)
+            await in_context(parts, app, scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -49,16 +56,17 @@ def create_app(settings: Settings) -> Hourglass:
 
 
 @asynccontextmanager
-async def _live(app: FastAPI) -> AsyncIterator[None]:
+async def _live(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     """Start what works in the background, and stop it in the end."""
     parts: Parts = app.state.parts
     set_threads(parts.settings.torch_threads)
     following = asyncio.create_task(parts.registry.follow())
     await parts.maps.start()
+    memory.settle()
     with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # only the main thread hears signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.registry.look)
     try:
-        yield
+        yield {"express": Express(parts)}  # for `ExpressProtocol`, where it is the server's
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -1,43 +1,53 @@
 """Reading a request's body within the limits of bytes and time."""
 
-import asyncio
 import io
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from service.admission import Ticket
 from service.errors import BodyTooLarge, SlowBody, UnsupportedMediaType
+from service.headers import header
 
 _CLOSE = {"Connection": "close"}
 """What is left of a refused body is not read, so the connection cannot be used again."""
 
 
-async def read_body(request: Request, ticket: Ticket, max_bytes: int, timeout_s: float) -> bytes:
+async def read_body(scope: Scope, receive: Receive, ticket: Ticket, max_bytes: int) -> bytes:
     """The whole body, refused as soon as it is known to be too large.
 
     Raises:
         BodyTooLarge: `Content-Length` says so, or more bytes come than are taken.
-        SlowBody: It is not complete after `timeout_s` seconds.
         Overloaded: Too many bytes of bodies are held already.
         UnsupportedMediaType: It is compressed.
         ClientDisconnect: The client left.
     """
-    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+    if header(scope, b"content-encoding").strip().lower() not in {"", "identity"}:
         raise UnsupportedMediaType("Send the body without Content-Encoding.", headers={"Accept-Encoding": "identity"})
-    declared = request.headers.get("content-length", "")
+    declared = header(scope, b"content-length")
     if declared.isdecimal() and int(declared[:20]) > max_bytes:
         raise _too_large(max_bytes)
-    body = io.BytesIO()  # not a list of chunks, which would take twice the memory, in pieces that are hard to give back
-    try:
-        async with asyncio.timeout(timeout_s):
-            async for chunk in request.stream():
-                if body.tell() + len(chunk) > max_bytes:
-                    raise _too_large(max_bytes)
-                ticket.hold_bytes(len(chunk))
-                body.write(chunk)
-    except TimeoutError as error:
-        raise SlowBody(f"The body was not complete after {timeout_s:g} s.", headers=_CLOSE) from error
-    return body.getvalue()
+    whole, held, more = None, 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        held += len(chunk)
+        if held > max_bytes:
+            raise _too_large(max_bytes)
+        ticket.hold_bytes(len(chunk))
+        if whole is None:
+            if not more:
+                return bytes(chunk)
+            whole = io.BytesIO()  # not a list of chunks, which would take twice the memory, in pieces hard to give back
+        whole.write(chunk)
+    return whole.getvalue() if whole else b""
+
+
+def slow_body(timeout_s: float) -> SlowBody:
+    """The refusal of a body that did not arrive in time."""
+    return SlowBody(f"The body was not complete after {timeout_s:g} s.", headers=_CLOSE)
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:

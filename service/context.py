@@ -1,42 +1,42 @@
 """What surrounds every request: its id, the headers of every answer, its end, and what is counted of it."""
 
 import asyncio
+import itertools
+import os
 import re
 import time
-import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
-from typing import TypeAlias
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.answer import RawHeader
 from service.errors import HeadersTooLarge, NotReady
+from service.headers import header, index_headers
 from service.parts import Parts
 from service.problems import problem
 
-Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_MAX_HEADER_BYTES = 2**16
+_PROCESS_ID, _COUNT = os.urandom(10).hex(), itertools.count()
+_NO_SNIFF, _VARY = (b"x-content-type-options", b"nosniff"), (b"vary", b"Accept")
+MAX_HEADER_BYTES = 2**16
+_SMALL_BYTES = 2**16
+"""An answer that the transport takes at once, and is not counted."""
 _PIECE_BYTES = 2**18
 """A body is handed on piece by piece, so that it is known when the client has taken it."""
 
 
-async def in_context(parts: Parts, app: Application, scope: Scope, receive: Receive, send: Send) -> None:
+async def in_context(parts: Parts, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Run an ASGI application on one HTTP request, as its outermost layer."""
-    request_id = _request_id(scope)
-    inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # RFC 9110, section 9.3.2
-    answer = _Answer(scope, send, request_id, parts.settings.answer_timeout_s)
     started = time.perf_counter()
+    index_headers(scope)
+    request_id = scope["state"]["request_id"] = request_id_of(header(scope, b"x-request-id"))
+    inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # RFC 9110, section 9.3.2
+    answer = _Answer(parts, scope, send, request_id)
     try:
-        with ExitStack() as until_answered:
-            inner.setdefault("state", {}).update(request_id=request_id, until_answered=until_answered)
-            if sum(len(name) + len(value) for name, value in scope["headers"]) > _MAX_HEADER_BYTES:
-                refusal = HeadersTooLarge(f"The headers of a request may have {_MAX_HEADER_BYTES} bytes in all.")
-                await problem(refusal, request_id)(scope, receive, answer.send)
-            else:
-                await app(inner, receive, answer.send)
+        if sum(map(len, itertools.chain.from_iterable(scope["headers"]))) > MAX_HEADER_BYTES:
+            refusal = HeadersTooLarge(f"The headers of a request may have {MAX_HEADER_BYTES} bytes in all.")
+            await problem(refusal, request_id)(scope, receive, answer.send)
+        else:
+            await app(inner, receive, answer.send)
     except asyncio.CancelledError:  # the service is stopping, and the time that it grants requests is over
         if answer.status == 0:
             stopping = NotReady("The service is stopping; try again.", headers={"Retry-After": "1"})
@@ -46,51 +46,61 @@ async def in_context(parts: Parts, app: Application, scope: Scope, receive: Rece
         if answer.status == 0:
             raise
     finally:
-        route = getattr(inner.get("route"), "path", "unmatched")
-        parts.telemetry.requests.labels(_method(scope), route, answer.status).inc()
-        parts.telemetry.seconds.labels(route).observe(time.perf_counter() - started)
+        route = inner["route"].path if "route" in inner else "unmatched"
+        parts.telemetry.count_request(_method(scope), route, answer.status, time.perf_counter() - started)
 
 
 class _Answer:
     """The way out of one answer: adds headers, and gives the client a limited time to take each piece of it."""
 
-    def __init__(self, scope: Scope, send: Send, request_id: str, timeout_s: float) -> None:
-        self._scope, self._send, self._request_id, self._timeout_s = scope, send, request_id, timeout_s
+    __slots__ = ("_is_given_up", "_parts", "_request_id", "_scope", "_send", "status")
+
+    def __init__(self, parts: Parts, scope: Scope, send: Send, request_id: str) -> None:
+        self._parts, self._scope, self._send, self._request_id = parts, scope, send, request_id
         self._is_given_up = False
         self.status = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._add_headers(MutableHeaders(scope=message))
+            message["headers"] = [*message.get("headers", ()), *own_headers(self._scope["method"], self._request_id)]
             await self._send(message)
             return
-        body = b"" if self._scope["method"] == "HEAD" else message.get("body", b"")
-        last = max(0, len(body) - 1) // _PIECE_BYTES
-        for index in range(last + 1):
-            piece = body[index * _PIECE_BYTES : (index + 1) * _PIECE_BYTES] if last else body
-            more = index < last or message.get("more_body", False)
-            await self._send_piece({"type": "http.response.body", "body": piece, "more_body": more})
+        if self._scope["method"] == "HEAD":
+            message = {**message, "body": b""}
+        if len(body := message.get("body", b"")) <= _SMALL_BYTES:
+            await self._send_piece(message)
+            return
+        self._parts.admission.hold_answer(len(body))
+        try:
+            await self._send_pieces(body, message.get("more_body", False))
+        finally:
+            self._parts.admission.hold_answer(-len(body))
+
+    async def _send_pieces(self, body: bytes, more: bool) -> None:
+        for start in range(0, len(body), _PIECE_BYTES):
+            piece, is_last = body[start : start + _PIECE_BYTES], start + _PIECE_BYTES >= len(body)
+            await self._send_piece({"type": "http.response.body", "body": piece, "more_body": more or not is_last})
 
     async def _send_piece(self, message: Message) -> None:
         """Send; a client that takes too long gets no more, and the server closes the unfinished answer."""
         if not self._is_given_up:
             try:
-                async with asyncio.timeout(self._timeout_s):
+                with self._parts.timekeeper.block(time.monotonic() + self._parts.settings.answer_timeout_s):
                     await self._send(message)
             except TimeoutError:
                 self._is_given_up = True
 
-    def _add_headers(self, headers: MutableHeaders) -> None:
-        headers["X-Request-ID"] = self._request_id
-        headers["X-Content-Type-Options"] = "nosniff"
-        if self._scope["method"] == "POST":
-            headers.add_vary_header("Accept")
+
+def own_headers(method: str, request_id: str) -> tuple[RawHeader, ...]:
+    """The headers of every answer."""
+    own = (b"x-request-id", request_id.encode())
+    return (own, _NO_SNIFF, _VARY) if method == "POST" else (own, _NO_SNIFF)
 
 
-def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+def request_id_of(given: str) -> str:
+    """The id that a request brings, or a new one: random of the process, then counted."""
+    return given if given and _REQUEST_ID.fullmatch(given) else f"{_PROCESS_ID}{next(_COUNT):012x}"
 
 
 def _method(scope: Scope) -> str:

@@ -32,7 +32,11 @@ class Deadline:
         """The refusal that says so."""
         return DeadlineExceeded(f"The answer was not ready within {self.timeout_s:g} s; ask for less at once.")
 
+    def is_over(self, now: float) -> bool:
+        """Whether nobody waits for the answer any more; `now` is of the monotonic clock."""
+        return self.is_abandoned or now > self.at
+
     def check(self) -> None:
         """Raise `DeadlineExceeded` once the moment has passed."""
-        if self.is_abandoned or time.monotonic() > self.at:
+        if self.is_over(time.monotonic()):
             raise self.exceeded()

@@ -6,12 +6,11 @@ from fastapi import Depends, Query, Request
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from service.deadline import Deadline
+from service.calls import Choice
 from service.errors import Fault, InvalidParameter
 from service.exchange import Exchange
 from service.manifest import NAME_PATTERN
 from service.parts import Parts
-from service.served import ServedModel
 
 
 async def get_parts(request: Request) -> Parts:
@@ -22,19 +21,6 @@ async def get_parts(request: Request) -> Parts:
 
 PartsDep = Annotated[Parts, Depends(get_parts)]
 
-
-async def start_exchange(request: Request, parts: PartsDep) -> Exchange:
-    """An exchange whose deadline runs from now."""
-    return Exchange(request, parts, Deadline.after(parts.settings.request_timeout_s))
-
-
-async def start_map_exchange(request: Request, parts: PartsDep) -> Exchange:
-    """An exchange with the longer deadline of maps."""
-    return Exchange(request, parts, Deadline.after(parts.settings.map_timeout_s))
-
-
-ExchangeDep = Annotated[Exchange, Depends(start_exchange)]
-MapExchangeDep = Annotated[Exchange, Depends(start_map_exchange)]
 
 Unset = SkipJsonSchema[None]
 """A parameter that is not given: a value in Python, and none that a client could send."""
@@ -48,12 +34,31 @@ ModelVersion = Annotated[
 ]
 
 
-async def choose_model(parts: PartsDep, model: ModelName = None, version: ModelVersion = None) -> ServedModel:
-    """The model that the query chooses, kept for the whole request."""
-    return await parts.registry.get(model, version)
+async def choose(model: ModelName = None, version: ModelVersion = None) -> Choice:
+    """The model that the query chooses."""
+    return Choice(model, version)
 
 
-ModelDep = Annotated[ServedModel, Depends(choose_model)]
+ChoiceDep = Annotated[Choice, Depends(choose)]
+
+
+async def _begin(request: Request, parts: Parts, choice: Choice, timeout_s: float) -> Exchange:
+    model = await parts.registry.get(choice.name, choice.version)
+    return Exchange(parts, request.scope, request.receive, choice, model, timeout_s)
+
+
+async def begin_exchange(request: Request, parts: PartsDep, choice: ChoiceDep) -> Exchange:
+    """An exchange with the chosen model, whose deadline runs from now."""
+    return await _begin(request, parts, choice, parts.settings.request_timeout_s)
+
+
+async def begin_map_exchange(request: Request, parts: PartsDep, choice: ChoiceDep) -> Exchange:
+    """An exchange with the longer deadline of maps."""
+    return await _begin(request, parts, choice, parts.settings.map_timeout_s)
+
+
+ExchangeDep = Annotated[Exchange, Depends(begin_exchange)]
+MapExchangeDep = Annotated[Exchange, Depends(begin_map_exchange)]
 
 
 async def refuse_unknown_parameters(request: Request) -> None:

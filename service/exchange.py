@@ -1,33 +1,41 @@
 """One request on its way down and up: admitted, read, computed on and answered within its deadline."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Literal
 
-from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from service.admission import Ticket
-from service.body import read_body
+from service.answer import Answer
+from service.body import read_body, slow_body
+from service.calls import Call, Choice
 from service.deadline import Deadline
-from service.image_input import ImageReader
+from service.headers import header, header_list
 from service.inputs import BodyReader, Inputs, Kind
-from service.latent_input import LatentReader
-from service.limits import most_images
 from service.negotiation import negotiate
+from service.operation import Asked, Operation
 from service.parts import Parts
 from service.served import ServedModel
-from service.workers import BULK_BYTES, BULK_IMAGES
+from service.timekeeper import Block, Timekeeper
+from service.workers import BULK_VALUES
 
 
-@dataclass(frozen=True)
 class Exchange:
     """A request and its answer."""
 
-    request: Request
-    parts: Parts
-    deadline: Deadline
+    __slots__ = ("choice", "deadline", "model", "parts", "receive", "scope")
+
+    def __init__(
+        self, parts: Parts, scope: Scope, receive: Receive, choice: Choice, model: ServedModel, timeout_s: float
+    ) -> None:
+        """Let the deadline run from now; the model is kept for the whole request."""
+        self.parts, self.scope, self.receive = parts, scope, receive
+        self.choice, self.model = choice, model
+        self.deadline = Deadline.after(timeout_s)
 
     def negotiate(self, offered: Sequence[str]) -> str:
         """The media type to answer in; refuses before anything is read.
@@ -35,75 +43,126 @@ class Exchange:
         Raises:
             NotAcceptable: `Accept` allows none of them.
         """
-        return negotiate(", ".join(self.request.headers.getlist("accept")), offered)
+        return negotiate(header_list(self.scope, b"accept"), offered)
 
-    @asynccontextmanager
-    async def inputs(self, model: ServedModel, *takes: Kind) -> AsyncIterator[Inputs]:
+    def inputs(self, takes: frozenset[Kind]) -> "_Reading":
         """Admit the request, read its body, and hold its places in the queue until the block ends.
 
         Raises:
             Refusal: What is wrong with the body, or `Overloaded`, or `DeadlineExceeded`.
             ClientDisconnect: The client left.
         """
-        reader = self._reader(model, frozenset(takes))
-        reader.check_media_type(self.request.headers.get("content-type", ""))
-        with self.parts.admission.admit() as ticket:
-            body = [await self._read_body(ticket)]  # in a list, so that it can be let go of
-            async with self.in_time():
-                inputs = await self._read_inputs(reader, body)
-                ticket.hold_images(inputs.count)
-                operation = self.request.scope["route"].path.strip("/")
-                self.parts.telemetry.images.labels(model.name, operation).inc(inputs.count)
-                yield inputs
+        return _Reading(self, self.model.reader(takes))
 
-    async def answer(
-        self, model: ServedModel, media_type: str, write: Callable[[], bytes], images: int = BULK_IMAGES
-    ) -> Response:
-        """Encode an answer of so many images outside the event loop; its headers name the model."""
-        content = await self.parts.workers.run(write, is_large=images >= BULK_IMAGES)
-        until_answered: ExitStack = self.request.state.until_answered
-        until_answered.enter_context(self.parts.admission.answering(len(content)))
-        headers = {"X-Model": model.name, "X-Model-Version": str(model.version)}
-        return Response(content, media_type=media_type, headers=headers)
+    async def answer(self, media_type: str, write: Callable[[], bytes], values: int = BULK_VALUES) -> Answer:
+        """Encode an answer of so many numbers; its headers name the model."""
+        content = await self.parts.workers.run(write, values)
+        return Answer(content, media_type, self.model.headers)
 
-    @asynccontextmanager
-    async def in_time(self) -> AsyncIterator[None]:
-        """Cancel what is awaited in the block once the deadline has passed, or the client has left.
+    async def perform(self, operation: Operation) -> Answer:
+        """Do a whole verb: read the body, compute in a batch with others, answer.
+
+        Raises:
+            Refusal: Whatever is wrong with the request, or was in its way.
+            ClientDisconnect: The client left.
+        """
+        call = Call(operation, self.choice, self.scope["route"])
+        self.parts.calls.remember(self.scope, call)
+        media_type = self.negotiate(operation.offers)
+        async with self.inputs(operation.takes) as inputs:
+            asked = Asked(self.model, inputs, media_type, self.deadline)
+            computed = await operation.batcher(self.model).run(asked.rows, self.deadline)
+            values = max(asked.rows.size, sum(part.size for part in computed))
+            return await self.parts.workers.run(lambda: operation.answer_parts(asked, computed), values)
+
+    def in_time(self) -> "InTime":
+        """Cancel what is awaited in a block once the deadline has passed, or the client has left.
 
         Raises:
             DeadlineExceeded: The deadline has passed.
             ClientDisconnect: The client has left.
         """
-        timeout = asyncio.timeout(self.deadline.remaining_s)
-        watch = asyncio.create_task(self._watch(timeout))
-        try:
-            async with timeout:
-                yield
-        except TimeoutError as error:
-            self.deadline.abandon()  # for what is still going on in threads, and of which nobody awaits the end
-            raise ClientDisconnect if watch.done() else self.deadline.exceeded() from error
-        except BaseException:
-            self.deadline.abandon()
-            raise
-        finally:
-            watch.cancel()
+        return InTime(self.parts.timekeeper, self.deadline, self.receive)
 
-    async def _watch(self, timeout: asyncio.Timeout) -> None:
-        """Let the time be over when the client leaves."""
-        while (await self.request.receive())["type"] != "http.disconnect":
-            pass
-        timeout.reschedule(asyncio.get_running_loop().time())
+
+class InTime(Block):
+    """A block that says what ended it, and lets go of what is still going on in threads for nobody."""
+
+    __slots__ = ("_body_timeout_s", "_deadline")
+
+    def __init__(self, keeper: Timekeeper, deadline: Deadline, receive: Receive) -> None:
+        super().__init__(keeper, deadline.at, receive)
+        self._deadline = deadline
+        self._body_timeout_s: float | None = None
+
+    def expect_body(self, timeout_s: float) -> None:
+        """From now on it is the client's time."""
+        self._body_timeout_s = timeout_s
+        self.watch(time.monotonic() + timeout_s, None)
+
+    def expect_answer(self, receive: Receive) -> None:
+        """From now on it is the service's time."""
+        self._body_timeout_s = None
+        self.watch(self._deadline.at, receive)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Literal[False]:
+        if error is not None:
+            self._deadline.abandon()
+        try:
+            return super().__exit__(kind, error, traceback)
+        except TimeoutError as timeout:
+            if self._body_timeout_s is not None:
+                raise slow_body(self._body_timeout_s) from timeout
+            raise ClientDisconnect if self.has_left else self._deadline.exceeded() from timeout
+
+
+class _Reading:
+    """The block in which a request is admitted and its inputs are there.
+
+    As a class, since a generator with `asynccontextmanager` takes longer than most of what happens here.
+    """
+
+    __slots__ = ("_exchange", "_in_time", "_reader", "_ticket")
+
+    def __init__(self, exchange: Exchange, reader: BodyReader) -> None:
+        self._exchange, self._reader = exchange, reader
+        self._in_time = exchange.in_time()
+
+    async def __aenter__(self) -> Inputs:
+        exchange, reader, parts = self._exchange, self._reader, self._exchange.parts
+        content_type = header(exchange.scope, b"content-type")
+        media_type = reader.check_media_type(content_type)
+        ticket = self._ticket = parts.admission.admit()
+        ticket.__enter__()
+        self._in_time.__enter__()
+        try:
+            body = [await self._read_body(ticket)]  # in a list, so that it can be let go of
+            inputs = reader.read_quickly(media_type, body[0], exchange.deadline)
+            if inputs is None:
+                inputs = await parts.workers.decode(
+                    lambda: reader.read(content_type, body.pop(), exchange.deadline), len(body[0])
+                )
+            ticket.hold_images(inputs.count)
+        except BaseException:
+            await self.__aexit__(*sys.exc_info())
+            raise
+        parts.telemetry.count_images(exchange.model.name, exchange.scope["route"].path[1:], inputs.count)
+        return inputs
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._in_time.__exit__(kind, error, traceback)
+        finally:
+            self._ticket.__exit__(kind, error, traceback)
 
     async def _read_body(self, ticket: Ticket) -> bytes:
-        settings = self.parts.settings
-        return await read_body(self.request, ticket, settings.max_body_bytes, settings.body_timeout_s)
-
-    async def _read_inputs(self, reader: BodyReader, body: list[bytes]) -> Inputs:
-        content_type, is_large = self.request.headers.get("content-type", ""), len(body[0]) >= BULK_BYTES
-        return await self.parts.workers.run(lambda: reader.read(content_type, body.pop()), is_large=is_large)
-
-    def _reader(self, model: ServedModel, takes: frozenset[Kind]) -> BodyReader:
-        settings, manifest = self.parts.settings, model.bundle.manifest
-        most = most_images(settings, manifest.image)
-        images = ImageReader(manifest.image, most, settings.max_image_pixels, self.deadline)
-        return BodyReader(takes, images, LatentReader(manifest.latent_dim, most), settings.max_json_values)
+        """The body; only once it is there the client is watched, since that is done by receiving, too."""
+        exchange, settings = self._exchange, self._exchange.parts.settings
+        self._in_time.expect_body(settings.body_timeout_s)
+        body = await read_body(exchange.scope, exchange.receive, ticket, settings.max_body_bytes)
+        self._in_time.expect_answer(exchange.receive)
+        return body

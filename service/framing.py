@@ -21,6 +21,8 @@ _MAX_PARTS = 20_000
 _MAX_FILL_PAIRS = 100_000
 """Of fill bytes, 0xFF, of a JPEG; a white thumbnail in its header has 32,000 such pairs."""
 _CHUNK_HEADER = struct.Struct(">I4s")
+_PNG_SIZE = struct.Struct(">II")
+_SMALL_PIXELS = 2**14
 _FRAME_BYTES = 12
 """Of each chunk: its length, its type and its CRC."""
 
@@ -86,3 +88,11 @@ def _check_png(file: bytes) -> None:
             return
         start = end
     raise InvalidImage(f"a PNG of more than {_MAX_CHUNKS} chunks is not decoded")
+
+
+def is_small_png(file: bytes) -> bool:
+    """Whether a file says that it is a PNG of at most 2^14 pixels, which takes some 100 us to decode."""
+    if not file.startswith(_PNG) or len(file) < _PNG_SIZE.size + 16:
+        return False
+    width, height = _PNG_SIZE.unpack_from(file, 16)
+    return bool(width * height <= _SMALL_PIXELS)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageDraw, ImageFont, WebPImagePlugin
 
+from service import png
 from service.arrays import BytePixels
 from service.errors import ImageTooLarge, InvalidImage
 from service.framing import check_framing
@@ -77,6 +78,10 @@ def decode(
     """
     data = file if isinstance(file, bytes) else _read(file)
     check_framing(data)
+    if max_pixels is None or height * width <= max_pixels:
+        plain = png.decode_plain(data)
+        if plain is not None and plain.shape == (height, width, channels):
+            return plain
     with _open(data, max_pixels) as image, _refusing_damage():
         stored, box = _load(image, _DRAFT_GAP * max(height, width))
         orientation = _orientation(image)
@@ -90,9 +95,10 @@ def decode(
 
 def encode_png(pixels: NDArray[np.uint8], *, smallest: bool = True) -> bytes:
     """`(height, width, channels)` bytes -> a PNG file, the smallest or the soonest."""
+    if not smallest:
+        return png.encode(_drop_grey_axis(pixels))
     buffer = io.BytesIO()
-    image = Image.fromarray(_drop_grey_axis(pixels))
-    image.save(buffer, "PNG", **({"optimize": True} if smallest else {"compress_level": 1}))
+    Image.fromarray(_drop_grey_axis(pixels)).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from service.errors import NotAcceptable
 
@@ -35,7 +36,12 @@ def negotiate(accept: str | None, offered: Sequence[str]) -> str:
     Raises:
         NotAcceptable: Every offered media type is left out, or excluded with `q=0`.
     """
-    if accept is None or not accept.strip():
+    return _negotiate(accept or "", tuple(offered))
+
+
+@lru_cache(256)
+def _negotiate(accept: str, offered: tuple[str, ...]) -> str:
+    if not accept.strip():
         return offered[0]
     ranges = parse_accept(accept)
     qualities = [_quality(media_type, ranges) for media_type in offered]

@@ -4,7 +4,8 @@ import base64
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -15,6 +16,8 @@ from service.arrays import BytePixels, Pixels, to_bytes
 from service.contact_sheet import contact_sheet
 from service.deadline import Deadline
 from service.images import encode_png
+from service.media import NPY, PNG
+from service.npy import write_npy
 
 ImageForm: TypeAlias = Literal["png", "numbers"]
 """How a JSON answer gives images: base64 of PNG files, or nested lists of numbers in [0, 1]."""
@@ -31,6 +34,8 @@ def write_json(document: object) -> bytes:
 
 def rows_in_json(array: NDArray[np.float32]) -> orjson.Fragment:
     """A matrix as nested lists, written block by block, so that no step keeps the interpreter long."""
+    if len(array) <= _BLOCK_ROWS:
+        return orjson.Fragment(write_json(array))
     blocks = (write_json(array[start : start + _BLOCK_ROWS])[1:-1] for start in range(0, len(array), _BLOCK_ROWS))
     return orjson.Fragment(b"[" + b",".join(blocks) + b"]")
 
@@ -79,6 +84,17 @@ def numbered_pngs(pixels: BytePixels, noun: str, deadline: Deadline) -> Iterable
     for index, one in enumerate(pixels):
         deadline.check()
         yield f"{noun}-{index:04d}.png", encode_png(one, smallest=False)
+
+
+def write_images(
+    pixels: Pixels, media_type: str, deadline: Deadline, tables: Mapping[str, bytes] = MappingProxyType({})
+) -> bytes:
+    """A batch as `.npy`, as one PNG, or as a zip of PNG files with tables beside them."""
+    if media_type == NPY:
+        return write_npy(pixels)
+    if media_type == PNG:
+        return png_or_contact_sheet(pixels)
+    return write_zip([*numbered_pngs(to_bytes(pixels), "image", deadline), *tables.items()])
 
 
 def _in_order(value: Any) -> Any:

@@ -33,11 +33,28 @@ _OF_FRAMEWORK: Mapping[int, Refusal] = {
 
 def install_problems(app: FastAPI) -> None:
     """Let every failure of an application, its framework's included, end in a problem document."""
-    app.add_exception_handler(HourglassError, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid_parameters)
-    app.add_exception_handler(HTTPException, _framework_refused)
-    app.add_exception_handler(ClientDisconnect, _client_left)
-    app.add_exception_handler(Exception, _defect)
+    for kind in (HourglassError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, _respond)
+
+
+async def _respond(request: Request, error: Exception) -> Response:
+    return answer_to(error, getattr(request.state, "request_id", ""))
+
+
+def answer_to(error: Exception, request_id: str) -> Response:
+    """The answer that any failure is; what nobody named is a defect of the service, and is logged."""
+    if isinstance(error, Refusal):
+        return problem(error, request_id)
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
+    if isinstance(error, RequestValidationError):
+        return problem(_of_parameters(error), request_id)
+    if isinstance(error, HTTPException) and error.status_code in _OF_FRAMEWORK:
+        known = _OF_FRAMEWORK[error.status_code]
+        return problem(type(known)(known.detail, headers=dict(error.headers or {})), request_id)
+    _log.error("request %s failed", request_id, exc_info=error)
+    defect = InternalError("The service could not answer; its log has the details under request_id.")
+    return problem(defect, request_id)
 
 
 def problem(refusal: Refusal, request_id: str) -> Response:
@@ -59,35 +76,9 @@ def _fault(fault: Fault) -> dict[str, str]:
     return {"detail": fault.detail} | {name: place for name, place in places.items() if place is not None}
 
 
-def _respond(request: Request, refusal: Refusal) -> Response:
-    return problem(refusal, getattr(request.state, "request_id", ""))
-
-
-def _refused(request: Request, error: Exception) -> Response:
-    return _respond(request, error) if isinstance(error, Refusal) else _defect(request, error)
-
-
-def _invalid_parameters(request: Request, error: Exception) -> Response:
+def _of_parameters(error: RequestValidationError) -> InvalidParameter:
     """FastAPI's own refusals, which would echo their input."""
-    assert isinstance(error, RequestValidationError)
     by_parameter = {str(found["loc"][1]): found["msg"] for found in reversed(error.errors()) if len(found["loc"]) > 1}
     faults = [Fault(detail, parameter=name) for name, detail in reversed(by_parameter.items())]
     first = faults[0]
-    return _respond(request, InvalidParameter(f"{first.parameter}: {first.detail}.", faults))
-
-
-def _framework_refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    known = _OF_FRAMEWORK.get(error.status_code)
-    if known is None:
-        return _defect(request, error)
-    return _respond(request, type(known)(known.detail, headers=dict(error.headers or {})))
-
-
-def _client_left(_: Request, __: Exception) -> Response:
-    return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
-
-
-def _defect(request: Request, error: Exception) -> Response:
-    _log.error("request %s failed", getattr(request.state, "request_id", ""), exc_info=error)
-    return _respond(request, InternalError("The service could not answer; its log has the details under request_id."))
+    return InvalidParameter(f"{first.parameter}: {first.detail}.", faults)

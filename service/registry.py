@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from service.batcher import Batching
 from service.bundle import Bundle, list_versions
 from service.errors import InvalidBundle, NoSuchModel, NoSuchVersion, NotReady
+from service.limits import input_limits
 from service.manifest import NAME_PATTERN
 from service.served import ServedModel
 from service.settings import Settings
@@ -82,6 +84,11 @@ class Registry:
             raise NoSuchModel("No model of this name is served; GET /models lists them.")
         newest = self._serving[chosen].model
         return newest if version in {None, newest.version} else await self._get_older(chosen, version or 0)
+
+    def find(self, name: str | None, version: int | None) -> ServedModel | None:
+        """The model that `get` gives without waiting, or None where that waits or refuses."""
+        serving = self._serving.get(name or self.default_name or "")
+        return serving.model if serving is not None and version in {None, serving.model.version} else None
 
     def look(self) -> None:
         """Look for new versions now."""
@@ -187,7 +194,7 @@ class Registry:
         if self._refused.get(path) == fingerprint:
             return None
         try:
-            model = await asyncio.to_thread(_load, path, self.workers)
+            model = await asyncio.to_thread(_load, path, self.workers, self.settings)
         except Exception as error:  # operators put anything into a folder; no bundle may stop the others
             self._refused[path] = fingerprint
             self.telemetry.bundles_refused.labels(path.parent.name).inc()
@@ -215,8 +222,9 @@ def fingerprint_of(path: Path) -> Fingerprint:
         return frozenset()
 
 
-def _load(path: Path, workers: Workers) -> ServedModel:
+def _load(path: Path, workers: Workers, settings: Settings) -> ServedModel:
     bundle = Bundle.open(path)
     if (bundle.manifest.name, str(bundle.manifest.version)) != (path.parent.name, path.name):
         raise InvalidBundle(f"{path} says that it is {bundle.manifest.name} version {bundle.manifest.version}")
-    return ServedModel.load(bundle, workers)
+    batching = Batching(settings.max_batch_size, settings.max_batch_delay_ms / 1000)
+    return ServedModel.load(bundle, workers, batching, input_limits(settings, bundle.manifest.image))

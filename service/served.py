@@ -1,18 +1,18 @@
 """A model that is being served: a bundle that passed its checks and is warm."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.arrays import Latents, Pixels, to_unit
+from service.batcher import Batcher, Batching, Numbers
 from service.bundle import QUANTILE_PROBABILITIES, Bundle
 from service.deadline import Deadline
 from service.errors import MAX_FAULTS, Fault, OutOfRange
-from service.workers import BULK_IMAGES, Workers
-
-_WARM_UP_BATCHES = (1, 1, 1, 8, 8, 1)
-"""TorchScript specialises a method in its first calls, and again when the batch size changes."""
+from service.inputs import BodyReader, InputLimits, Kind
+from service.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,43 @@ class Anomaly:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One version of one model, computing on the model thread."""
+    """One version of one model; each of its operations gathers what several requests ask of it into batches."""
 
     bundle: Bundle
     workers: Workers
+    encoding: Batcher
+    decoding: Batcher
+    reconstructing: Batcher
+    limits: InputLimits
+    _readers: dict[frozenset[Kind], BodyReader] = field(default_factory=dict)
+
+    @cached_property
+    def most_values(self) -> int:
+        """Numbers of one image, or of its latent where that has more."""
+        image = self.bundle.manifest.image
+        return max(image.height * image.width * image.channels, self.bundle.manifest.latent_dim)
+
+    @cached_property
+    def named(self) -> dict[str, str | int]:
+        """How a JSON answer names the model."""
+        return {"model": self.name, "version": self.version}
+
+    @cached_property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers with which an answer names the model."""
+        return (b"x-model", self.name.encode()), (b"x-model-version", str(self.version).encode())
+
+    def reader(self, takes: frozenset[Kind]) -> BodyReader:
+        """The reader of bodies that hold such inputs for this model."""
+        if takes not in self._readers:
+            manifest = self.bundle.manifest
+            self._readers[takes] = BodyReader.of(takes, manifest.image, manifest.latent_dim, self.limits)
+        return self._readers[takes]
+
+    @property
+    def batchers(self) -> tuple[Batcher, ...]:
+        """One for each operation."""
+        return self.encoding, self.decoding, self.reconstructing
 
     @property
     def name(self) -> str:
@@ -45,22 +78,26 @@ class ServedModel:
         return self.bundle.manifest.version
 
     @classmethod
-    def load(cls, bundle: Bundle, workers: Workers) -> "ServedModel":
+    def load(cls, bundle: Bundle, workers: Workers, batching: Batching, limits: InputLimits) -> "ServedModel":
         """Verify a bundle and warm its model up; takes a second or so, hence not on the event loop.
 
         Raises:
             InvalidBundle: A check failed.
         """
         bundle.verify()
-        for size in _WARM_UP_BATCHES:
-            pixels = to_unit(np.resize(bundle.golden.images, (size, *bundle.golden.images.shape[1:])))
-            bundle.autoencoder.decode(bundle.autoencoder.encode(pixels))
-            bundle.autoencoder.reconstruct(pixels)
-        return cls(bundle, workers)
+        autoencoder, images = bundle.autoencoder, to_unit(bundle.golden.images)
+        return cls(
+            bundle,
+            workers,
+            encoding=Batcher.warm(autoencoder.encode, images, workers.model, batching),
+            decoding=Batcher.warm(autoencoder.decode, autoencoder.encode(images), workers.model, batching),
+            reconstructing=Batcher.warm(autoencoder.reconstruct, images, workers.model, batching),
+            limits=limits,
+        )
 
     async def encode(self, pixels: Pixels, deadline: Deadline) -> Latents:
         """`(batch, height, width, channels) -> (batch, latent_dim)`."""
-        return await self.workers.compute(self.bundle.autoencoder.encode, pixels, deadline)
+        return await self._compute(self.encoding, pixels, deadline)
 
     async def decode(self, latents: Latents, deadline: Deadline) -> Pixels:
         """`(batch, latent_dim) -> (batch, height, width, channels)`.
@@ -68,21 +105,16 @@ class ServedModel:
         Raises:
             OutOfRange: Latents so far from any that the encoder gives that their images are not numbers.
         """
-        pixels = await self.workers.compute(self.bundle.autoencoder.decode, latents, deadline)
-        await self.workers.run(lambda: _check_finite(pixels), is_large=len(pixels) >= BULK_IMAGES)
+        pixels = await self._compute(self.decoding, latents, deadline)
+        await self.workers.run(lambda: check_finite(pixels), pixels.size)
         return pixels
 
-    async def reconstruct(self, pixels: Pixels, deadline: Deadline) -> Pixels:
-        """Encode, then decode: `(batch, height, width, channels)`, same shape."""
-        return await self.workers.compute(self.bundle.autoencoder.reconstruct, pixels, deadline)
+    async def _compute(self, batcher: Batcher, rows: Numbers, deadline: Deadline) -> Numbers:
+        parts = await batcher.run(rows, deadline)
+        return parts[0] if len(parts) == 1 else await self.workers.run(lambda: np.concatenate(parts))
 
-    async def judge(self, pixels: Pixels, reconstructions: Pixels, threshold: float) -> list[Anomaly]:
+    def judge(self, pixels: Pixels, reconstructions: Pixels, threshold: float) -> list[Anomaly]:
         """How unusual each image is: its error, and the error's percentile among the bundle's held-out images."""
-        return await self.workers.run(
-            lambda: self._judge(pixels, reconstructions, threshold), is_large=len(pixels) >= BULK_IMAGES
-        )
-
-    def _judge(self, pixels: Pixels, reconstructions: Pixels, threshold: float) -> list[Anomaly]:
         errors = mean_squared_errors(pixels, reconstructions)
         percentiles = np.interp(errors, self.bundle.reference.error_quantiles, QUANTILE_PROBABILITIES)
         return [
@@ -91,7 +123,12 @@ class ServedModel:
         ]
 
 
-def _check_finite(pixels: Pixels) -> None:
+def check_finite(pixels: Pixels) -> None:
+    """Refuse images that are not numbers.
+
+    Raises:
+        OutOfRange: Pointing at the latents that they came from.
+    """
     finite = np.isfinite(pixels.reshape(len(pixels), -1)).all(axis=1)
     if not finite.all():
         rows = np.flatnonzero(~finite)[:MAX_FAULTS]

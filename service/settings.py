@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         2, description="Threads that decode and encode small requests, and as many for large ones."
     )
     max_batch_size: Count = Field(256, description="Images of one model call; larger requests are computed in turns.")
+    max_batch_delay_ms: Annotated[float, Field(ge=0, le=1_000)] = Field(
+        0.0, description="Milliseconds that a request may wait for others to fill its batch; 0 is best on CPUs."
+    )
     max_queue_images: Count = Field(
         20_000, description="Images admitted at once, waiting or computed; beyond it requests get 429."
     )

@@ -2,53 +2,37 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from service.deadline import Deadline
-
 Answer = TypeVar("Answer")
-Numbers = NDArray[np.float32]
 
-BULK_IMAGES = 32
-BULK_BYTES = 2**16
-"""From which on a request is large, and does not share its threads with small ones."""
+QUICK_VALUES = 2**13
+"""Up to so many numbers work on an array takes some 100 us at most: less than going to a thread and back is worth."""
+BULK_VALUES = 2**16
+"""From so many numbers, or bytes, on a request is large, and does not share its threads with small ones."""
 
 
 class Workers:
     """Pools of threads, so that nothing large keeps the event loop or small requests waiting."""
 
-    def __init__(self, max_batch_size: int, codec_threads: int) -> None:
-        self.max_batch_size = max_batch_size
-        self._model = ThreadPoolExecutor(1, "model")
+    def __init__(self, codec_threads: int) -> None:
+        self.model: Executor = ThreadPoolExecutor(1, "model")
         self._small = ThreadPoolExecutor(codec_threads, "codec")
         self._large = ThreadPoolExecutor(codec_threads, "codec-large")
 
-    async def compute(self, call: Callable[[Numbers], Numbers], batch: Numbers, deadline: Deadline) -> Numbers:
-        """Run a model on a batch, in turns of `max_batch_size`, so that a small request waits for one turn at most.
+    async def run(self, work: Callable[[], Answer], values: int = BULK_VALUES) -> Answer:
+        """Work on so many numbers outside the event loop, or on it where they are so few that this is quick."""
+        if values <= QUICK_VALUES:
+            return work()
+        return await self.decode(work, values)
 
-        Raises:
-            DeadlineExceeded: Before a turn; what has expired is not computed.
-        """
-        turns = range(0, len(batch), self.max_batch_size)
-        answers = [await self._turn(call, batch[start : start + self.max_batch_size], deadline) for start in turns]
-        return answers[0] if len(answers) == 1 else await self.run(lambda: np.concatenate(answers), is_large=True)
-
-    async def run(self, work: Callable[[], Answer], *, is_large: bool = False) -> Answer:
-        """Run decoding, encoding or other work on arrays outside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._large if is_large else self._small, work)
+    async def decode(self, work: Callable[[], Answer], size: int) -> Answer:
+        """Decode so many bytes outside the event loop, however few they are: they may hold many numbers."""
+        pool = self._large if size >= BULK_VALUES else self._small
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
 
     def close(self) -> None:
         """End the threads once their present work is done; drop what waits."""
-        for pool in (self._model, self._small, self._large):
+        for pool in (self.model, self._small, self._large):
             pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _turn(self, call: Callable[[Numbers], Numbers], batch: Numbers, deadline: Deadline) -> Numbers:
-        def work() -> Numbers:
-            deadline.check()
-            return call(batch)
-
-        return await asyncio.get_running_loop().run_in_executor(self._model, work)

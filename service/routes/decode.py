@@ -1,25 +1,52 @@
 """POST /decode: latent vectors in, their images out."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from service.arrays import Pixels, to_bytes
-from service.deadline import Deadline
-from service.dependencies import ExchangeDep, ModelDep
-from service.inputs import Kind
-from service.media import IMAGE_ANSWERS, JSON, NPY, PNG
-from service.npy import write_npy
-from service.outputs import ImageForm, images_in_json, numbered_pngs, png_or_contact_sheet, write_json, write_zip
+from service.answer import Answer
+from service.batcher import Batcher, Numbers
+from service.dependencies import ExchangeDep
+from service.inputs import LATENTS
+from service.media import IMAGE_ANSWERS, JSON
+from service.operation import Asked, Operation
+from service.outputs import ImageForm, images_in_json, write_images, write_json
 from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, latents_only
 from service.schemas import DecodeReply, LatentsBody
-from service.served import ServedModel
+from service.served import ServedModel, check_finite
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
 
 ImagesQuery = Annotated[
     ImageForm, Query(description="How JSON gives images: base64 of PNG files, or nested lists of numbers in [0, 1].")
 ]
+
+
+@dataclass(frozen=True)
+class Decode(Operation):
+    """Latents to images."""
+
+    images: ImageForm
+
+    name, takes, offers = "decode", LATENTS, IMAGE_ANSWERS
+
+    def batcher(self, model: ServedModel) -> Batcher:
+        """Where a model decodes."""
+        return model.decoding
+
+    def answer(self, asked: Asked, computed: Numbers) -> Answer:
+        """Write images, `(latents, height, width, channels)`.
+
+        Raises:
+            OutOfRange: Latents so far from any that the encoder gives that their images are not numbers.
+        """
+        check_finite(computed)
+        if asked.media_type == JSON:
+            content = write_json({**asked.model.named, "images": images_in_json(computed, self.images, asked.deadline)})
+        else:
+            content = write_images(computed, asked.media_type, asked.deadline)
+        return Answer(content, asked.media_type, asked.model.headers)
 
 
 @router.post(
@@ -33,22 +60,6 @@ ImagesQuery = Annotated[
     ),
     openapi_extra=latents_only(LatentsBody),
 )
-async def decode(exchange: ExchangeDep, model: ModelDep, images: ImagesQuery = "png") -> Response:
+async def decode(exchange: ExchangeDep, images: ImagesQuery = "png") -> Response:
     """Rebuild an image from every latent vector."""
-    media_type = exchange.negotiate(IMAGE_ANSWERS)
-    async with exchange.inputs(model, Kind.LATENTS) as inputs:
-        pixels = await model.decode(inputs.latents, exchange.deadline)
-        return await exchange.answer(
-            model, media_type, lambda: _write(media_type, model, pixels, images, exchange.deadline), inputs.count
-        )
-
-
-def _write(media_type: str, model: ServedModel, pixels: Pixels, form: ImageForm, deadline: Deadline) -> bytes:
-    if media_type == JSON:
-        images = images_in_json(pixels, form, deadline)
-        return write_json({"model": model.name, "version": model.version, "images": images})
-    if media_type == NPY:
-        return write_npy(pixels)
-    if media_type == PNG:
-        return png_or_contact_sheet(pixels)
-    return write_zip(numbered_pngs(to_bytes(pixels), "image", deadline))
+    return await exchange.perform(Decode(images))

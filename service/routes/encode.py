@@ -2,17 +2,38 @@
 
 from fastapi import APIRouter, Response
 
-from service.arrays import Latents
-from service.dependencies import ExchangeDep, ModelDep
-from service.inputs import Kind
+from service.answer import Answer
+from service.batcher import Batcher, Numbers
+from service.dependencies import ExchangeDep
+from service.inputs import IMAGES
 from service.media import JSON, LATENT_ANSWERS
 from service.npy import write_npy
+from service.operation import Asked, Operation
 from service.outputs import rows_in_json, write_json
 from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_only
 from service.schemas import EncodeReply, ImagesBody
 from service.served import ServedModel
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
+
+
+class Encode(Operation):
+    """Images to latents."""
+
+    name, takes, offers = "encode", IMAGES, LATENT_ANSWERS
+
+    def batcher(self, model: ServedModel) -> Batcher:
+        """Where a model encodes."""
+        return model.encoding
+
+    def answer(self, asked: Asked, computed: Numbers) -> Answer:
+        """Write latents, `(images, latent_dim)`."""
+        model = asked.model
+        if asked.media_type == JSON:
+            content = write_json({**model.named, "latents": rows_in_json(computed)})
+        else:
+            content = write_npy(computed)
+        return Answer(content, asked.media_type, model.headers)
 
 
 @router.post(
@@ -22,15 +43,6 @@ router = APIRouter(tags=["latent space"], default_response_class=Response)
     ),
     openapi_extra=images_only(ImagesBody),
 )
-async def encode(exchange: ExchangeDep, model: ModelDep) -> Response:
+async def encode(exchange: ExchangeDep) -> Response:
     """Squeeze every image into its latent vector."""
-    media_type = exchange.negotiate(LATENT_ANSWERS)
-    async with exchange.inputs(model, Kind.IMAGES) as inputs:
-        latents = await model.encode(inputs.pixels, exchange.deadline)
-        return await exchange.answer(model, media_type, lambda: _write(media_type, model, latents), inputs.count)
-
-
-def _write(media_type: str, model: ServedModel, latents: Latents) -> bytes:
-    if media_type == JSON:
-        return write_json({"model": model.name, "version": model.version, "latents": rows_in_json(latents)})
-    return write_npy(latents)
+    return await exchange.perform(Encode())

@@ -9,11 +9,11 @@ from service.animation import AnimationFormat, encode_animation
 from service.arrays import Pixels
 from service.contact_sheet import contact_sheet
 from service.deadline import Deadline
-from service.dependencies import ExchangeDep, ModelDep, Unset
+from service.dependencies import ExchangeDep, Unset
 from service.errors import Fault, InvalidBody, InvalidParameter
 from service.exchange import Exchange
 from service.images import encode_png
-from service.inputs import Inputs, Kind
+from service.inputs import IMAGES, LATENTS, Inputs, Kind
 from service.interpolation import Enlargement, Frames, Walk, fitting_scale
 from service.latent import Method, ghosting, path_through
 from service.manifest import ImageFormat
@@ -69,32 +69,31 @@ class Options(BaseModel):
     ),
     openapi_extra=images_or(LatentPathBody, images=ImagePathBody, least=2, examples=IMAGE_EXAMPLES | LATENT_EXAMPLES),
 )
-async def interpolate(exchange: ExchangeDep, model: ModelDep, options: Annotated[Options, Query()]) -> Response:
+async def interpolate(exchange: ExchangeDep, options: Annotated[Options, Query()]) -> Response:
     """Walk from image to image, through latent space, through pixels, or through both side by side.
 
     Takes two to 16 images or latents. Each is a frame of the walk: in latent space its reconstruction, in image space
     the image itself, or what a given latent decodes to.
     """
     media_type = exchange.negotiate(ANIMATION_ANSWERS)
-    async with exchange.inputs(model, Kind.IMAGES, Kind.LATENTS) as inputs:
+    model = exchange.model
+    async with exchange.inputs(IMAGES | LATENTS) as inputs:
         _check_size(options, inputs.count, model.bundle.manifest.image, media_type, exchange.parts.settings)
-        frames = await _walk(exchange, model, inputs, options.walk())
-        return await exchange.answer(
-            model, media_type, lambda: _write(media_type, model, frames, options, exchange.deadline)
-        )
+        frames = await _walk(exchange, inputs, options.walk())
+        return await exchange.answer(media_type, lambda: _write(media_type, model, frames, options, exchange.deadline))
 
 
-async def _walk(exchange: Exchange, model: ServedModel, inputs: Inputs, walk: Walk) -> Frames:
+async def _walk(exchange: Exchange, inputs: Inputs, walk: Walk) -> Frames:
     by_space: dict[Space, Pixels] = {}
-    are_images, run = inputs.kind == Kind.IMAGES, exchange.parts.workers.run
+    model, are_images, run = exchange.model, inputs.kind == Kind.IMAGES, exchange.parts.workers.run
     if walk.space in {"image", "both"}:
         stops = inputs.pixels if are_images else await model.decode(inputs.latents, exchange.deadline)
-        by_space["image"] = await run(lambda: path_through(stops, walk.steps, "linear"), is_large=True)
+        by_space["image"] = await run(lambda: path_through(stops, walk.steps, "linear"))
     if walk.space in {"latent", "both"}:
         points = await model.encode(inputs.pixels, exchange.deadline) if are_images else inputs.latents
         path = path_through(points, walk.steps, walk.method)
         by_space["latent"] = await model.decode(path, exchange.deadline)
-    return await run(lambda: Frames.of(walk, by_space, inputs.count), is_large=True)
+    return await run(lambda: Frames.of(walk, by_space, inputs.count))
 
 
 def _check_size(options: Options, stops: int, image: ImageFormat, media_type: str, settings: Settings) -> None:

@@ -1,26 +1,18 @@
 """POST /reconstruct: images in; out, what the model makes of them, and how unusual that makes each."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from service.arrays import Pixels, to_bytes
-from service.deadline import Deadline
-from service.dependencies import ExchangeDep, ModelDep
-from service.inputs import Kind
-from service.media import IMAGE_ANSWERS, JSON, NPY, PNG
-from service.npy import write_npy
-from service.outputs import (
-    ImageForm,
-    images_in_json,
-    numbered_pngs,
-    png_or_contact_sheet,
-    write_csv,
-    write_json,
-    write_zip,
-)
+from service.answer import Answer
+from service.batcher import Batcher, Numbers
+from service.dependencies import ExchangeDep
+from service.inputs import IMAGES
+from service.media import IMAGE_ANSWERS, JSON, ZIP
+from service.operation import Asked, Operation
+from service.outputs import ImageForm, images_in_json, write_csv, write_images, write_json
 from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_only
 from service.routes.decode import ImagesQuery
 from service.schemas import ImagesBody, ReconstructReply
@@ -31,6 +23,32 @@ router = APIRouter(tags=["latent space"], default_response_class=Response)
 Threshold = Annotated[
     float, Query(ge=0, le=1, allow_inf_nan=False, description="Percentile from which an image is flagged as unusual.")
 ]
+
+
+@dataclass(frozen=True)
+class Reconstruct(Operation):
+    """Images to their reconstructions, and how unusual they are."""
+
+    images: ImageForm
+    threshold: float
+
+    name, takes, offers = "reconstruct", IMAGES, IMAGE_ANSWERS
+
+    def batcher(self, model: ServedModel) -> Batcher:
+        """Where a model reconstructs."""
+        return model.reconstructing
+
+    def answer(self, asked: Asked, computed: Numbers) -> Answer:
+        """Write reconstructions, `(images, height, width, channels)`, with their errors."""
+        model, media_type, deadline = asked.model, asked.media_type, asked.deadline
+        anomalies = model.judge(asked.inputs.pixels, computed, self.threshold)
+        headers = [*model.headers, *(_headers(anomalies[0]) if len(anomalies) == 1 else ())]
+        if media_type == JSON:
+            images = images_in_json(computed, self.images, deadline)
+            judged = [{"image": image} | asdict(anomaly) for image, anomaly in zip(images, anomalies, strict=True)]
+            return Answer(write_json({**model.named, "reconstructions": judged}), media_type, headers)
+        tables = {"errors.csv": _table(anomalies)} if media_type == ZIP else {}
+        return Answer(write_images(computed, media_type, deadline, tables), media_type, headers)
 
 
 @router.post(
@@ -49,56 +67,23 @@ Threshold = Annotated[
     ),
     openapi_extra=images_only(ImagesBody),
 )
-async def reconstruct(
-    exchange: ExchangeDep, model: ModelDep, images: ImagesQuery = "png", threshold: Threshold = 0.99
-) -> Response:
+async def reconstruct(exchange: ExchangeDep, images: ImagesQuery = "png", threshold: Threshold = 0.99) -> Response:
     """Rebuild every image, with its error, and flag the unusual ones.
 
     The percentile of an image's error among those of the bundle's held-out images is an anomaly score: at a threshold
     of 0.99 about one ordinary image in a hundred is flagged.
     """
-    media_type = exchange.negotiate(IMAGE_ANSWERS)
-    async with exchange.inputs(model, Kind.IMAGES) as inputs:
-        rebuilt = await model.reconstruct(inputs.pixels, exchange.deadline)
-        anomalies = await model.judge(inputs.pixels, rebuilt, threshold)
-        response = await exchange.answer(
-            model,
-            media_type,
-            lambda: _write(media_type, model, rebuilt, anomalies, images, exchange.deadline),
-            inputs.count,
-        )
-        if len(anomalies) == 1:
-            response.headers.update(_headers(anomalies[0]))
-        return response
+    return await exchange.perform(Reconstruct(images, threshold))
 
 
-def _headers(anomaly: Anomaly) -> dict[str, str]:
-    return {
-        "X-MSE": f"{anomaly.mse:.9g}",
-        "X-Percentile": f"{anomaly.percentile:.6g}",
-        "X-Unusual": str(anomaly.unusual).lower(),
-    }
+def _headers(anomaly: Anomaly) -> tuple[tuple[bytes, bytes], ...]:
+    unusual = b"true" if anomaly.unusual else b"false"
+    return (b"x-mse", b"%.9g" % anomaly.mse), (b"x-percentile", b"%.6g" % anomaly.percentile), (b"x-unusual", unusual)
 
 
-def _write(
-    media_type: str,
-    model: ServedModel,
-    pixels: Pixels,
-    anomalies: Sequence[Anomaly],
-    form: ImageForm,
-    deadline: Deadline,
-) -> bytes:
-    if media_type == JSON:
-        images = images_in_json(pixels, form, deadline)
-        judged = [{"image": image} | asdict(anomaly) for image, anomaly in zip(images, anomalies, strict=True)]
-        return write_json({"model": model.name, "version": model.version, "reconstructions": judged})
-    if media_type == NPY:
-        return write_npy(pixels)
-    if media_type == PNG:
-        return png_or_contact_sheet(pixels)
+def _table(anomalies: Sequence[Anomaly]) -> bytes:
     rows = [
         (index, anomaly.mse, anomaly.percentile, str(anomaly.unusual).lower())
         for index, anomaly in enumerate(anomalies)
     ]
-    table = write_csv(("image", "mse", "percentile", "unusual"), rows)
-    return write_zip([*numbered_pngs(to_bytes(pixels), "image", deadline), ("errors.csv", table)])
+    return write_csv(("image", "mse", "percentile", "unusual"), rows)

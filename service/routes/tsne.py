@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from service.arrays import Features, flat, to_unit
-from service.dependencies import MapExchangeDep, ModelDep, Unset
+from service.dependencies import MapExchangeDep, Unset
 from service.errors import Fault, InvalidParameter, TooManyPoints
 from service.exchange import Exchange
 from service.inputs import Inputs, Kind
@@ -53,7 +53,7 @@ class Options(BaseModel):
         LabelledLatentsBody, ReferenceBody, images=LabelledImagesBody, least=MIN_POINTS, examples=REFERENCE_EXAMPLES
     ),
 )
-async def tsne(exchange: MapExchangeDep, model: ModelDep, options: Annotated[Options, Query()]) -> Response:
+async def tsne(exchange: MapExchangeDep, options: Annotated[Options, Query()]) -> Response:
     """Lay points out in two or three dimensions, so that near neighbours stay near, in image space and latent space.
 
     Takes images, latents (in image space: what they decode to) or `{"reference": true}`, the bundle's sample of test
@@ -62,11 +62,11 @@ async def tsne(exchange: MapExchangeDep, model: ModelDep, options: Annotated[Opt
     media_type = exchange.negotiate(MAP_ANSWERS)
     _check_options(options, exchange.parts.settings)
     exchange.parts.maps.check_place()
-    async with exchange.inputs(model, Kind.IMAGES, Kind.LATENTS, Kind.REFERENCE, Kind.LABELS) as inputs:
-        job = await _job(exchange, model, inputs, options, _PICTURES.get(media_type))
-    async with exchange.in_time():  # its places in the queue of images are free again
+    async with exchange.inputs(frozenset(Kind)) as inputs:
+        job = await _job(exchange, inputs, options, _PICTURES.get(media_type))
+    with exchange.in_time():  # its places in the queue of images are free again
         answer = await exchange.parts.maps.run(job)
-        return await exchange.answer(model, media_type, lambda: _write(media_type, model, job, answer))
+        return await exchange.answer(media_type, lambda: _write(media_type, exchange.model, job, answer))
 
 
 def _check_options(options: Options, settings: Settings) -> None:
@@ -75,11 +75,9 @@ def _check_options(options: Options, settings: Settings) -> None:
         raise InvalidParameter(f"iterations: {rule}.", [Fault(rule, parameter="iterations")])
 
 
-async def _job(
-    exchange: Exchange, model: ServedModel, inputs: Inputs, options: Options, picture: PictureFormat | None
-) -> MapJob:
+async def _job(exchange: Exchange, inputs: Inputs, options: Options, picture: PictureFormat | None) -> MapJob:
     """The job of a map; refuses what cannot be laid out before the models compute anything."""
-    reference = model.bundle.reference
+    model, reference = exchange.model, exchange.model.bundle.reference
     is_reference = inputs.kind == Kind.REFERENCE
     count = len(reference.images) if is_reference else inputs.count
     at_most = exchange.parts.settings.max_map_points
@@ -87,15 +85,15 @@ async def _job(
         raise TooManyPoints(f"A map may have {at_most} points, got {count}.")
     check(count, options.perplexity)
     check_labels(inputs.labels, count)
-    spaces = await _spaces(exchange, model, inputs, options.space)
+    spaces = await _spaces(exchange, inputs, options.space)
     labels = _reference_labels(model) if is_reference else inputs.labels
     dimensions = cast(Literal[2, 3], options.dimensions)
     return MapJob(spaces, labels, dimensions, options.perplexity, options.iterations, options.seed, picture)
 
 
-async def _spaces(exchange: Exchange, model: ServedModel, inputs: Inputs, space: SpaceChoice) -> dict[Space, Features]:
+async def _spaces(exchange: Exchange, inputs: Inputs, space: SpaceChoice) -> dict[Space, Features]:
     """The points as vectors of each space that was asked for."""
-    pixels, latents = inputs.pixels, inputs.latents
+    model, pixels, latents = exchange.model, inputs.pixels, inputs.latents
     if inputs.kind == Kind.REFERENCE:
         pixels, latents = to_unit(model.bundle.reference.images), model.bundle.reference.latents
     spaces: dict[Space, Features] = {}

@@ -19,8 +19,7 @@ from starlette.testclient import TestClient
 from service.__main__ import main
 from service.app import create_app
 from service.bundle import Bundle
-from service.deadline import Deadline
-from service.dependencies import ExchangeDep, ModelDep
+from service.dependencies import ExchangeDep
 from service.errors import Refusal
 from service.parts import Parts
 from service.settings import Settings
@@ -44,21 +43,25 @@ def zeros(count: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def busy(client: TestClient, *, images: bool = True) -> Iterator[None]:
-    """Keep the thread of the models, and those that read images, busy until the block ends."""
+    """Keep the thread of the models, and those that read images, busy until the block ends.
+
+    Models compute nothing on the event loop meanwhile, as large ones do always.
+    """
     parts: Parts = client.app.state.parts  # type: ignore[attr-defined]
     go_on, begun = threading.Event(), threading.Semaphore(0)
 
-    def wait(batch: Any = None) -> Any:
+    def wait() -> None:
         begun.release()
         go_on.wait(60)
-        return batch
 
     readers = (os.cpu_count() or 1) if images else 0
     assert client.portal is not None
     try:
         for _ in range(readers):
-            client.portal.start_task_soon(parts.workers.run, wait)
-        client.portal.start_task_soon(parts.workers.compute, wait, np.zeros((1, 1), np.float32), Deadline.after(60))
+            client.portal.start_task_soon(parts.workers.decode, wait, 1)
+        for batcher in (batcher for model in parts.registry.served for batcher in model.batchers):
+            batcher.inline_rows = 0
+        parts.workers.model.submit(wait)
         for _ in range(readers + 1):
             assert begun.acquire(timeout=30)
         yield
@@ -125,7 +128,7 @@ def test_health_and_models_never_wait_behind_work(models_dir: Path) -> None:
     with serving_here(models_dir) as client:
         with busy(client):
             waiting = in_background(client, *[zeros(100)] * 3)
-            wait_until(lambda: held_images(client) == 3)
+            wait_until(lambda: held_images(client) == 300)
             for path in ("/health/live", "/health/ready", "/metrics", "/models", "/models/digits", "/openapi.json"):
                 assert client.get(path).status_code == 200
             assert not any(answer.done() for answer in waiting)
@@ -264,8 +267,8 @@ def test_metrics_count_requests_by_route_and_not_by_path(models_dir: Path) -> No
 def test_a_defect_is_answered_500_without_its_details_and_the_service_lives_on(
     models_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(exchange: ExchangeDep, model: ModelDep) -> None:
-        await model.encode(np.zeros((1, 2, 3, 1), np.float32), exchange.deadline)  # TorchScript raises
+    async def broken(exchange: ExchangeDep) -> None:
+        await exchange.model.encode(np.zeros((1, 2, 3, 1), np.float32), exchange.deadline)  # TorchScript raises
 
     async def misnamed() -> None:
         class Unknown(Refusal):

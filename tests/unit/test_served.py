@@ -9,30 +9,35 @@ import numpy as np
 import pytest
 
 from service.arrays import to_unit
+from service.batcher import Batching
 from service.bundle import QUANTILE_PROBABILITIES, Bundle
 from service.deadline import Deadline
 from service.errors import InvalidBundle, OutOfRange
+from service.inputs import InputLimits
 from service.served import ServedModel, mean_squared_errors
 from service.workers import Workers
+
+BATCHING = Batching(max_batch_size=100)
+LIMITS = InputLimits(max_images=1000, max_image_pixels=10**6, max_json_values=10**6)
 
 
 @pytest.fixture
 def workers() -> Iterator[Workers]:
-    workers = Workers(max_batch_size=100, codec_threads=1)
+    workers = Workers(codec_threads=1)
     yield workers
     workers.close()
 
 
 @pytest.fixture
 def model(digits_bundle: Bundle, workers: Workers) -> ServedModel:
-    return ServedModel.load(digits_bundle, workers)
+    return ServedModel.load(digits_bundle, workers, BATCHING, LIMITS)
 
 
 def test_a_bundle_that_fails_its_checks_is_not_served(digits_bundle: Bundle, workers: Workers, tmp_path: Path) -> None:
     copy = Path(copytree(digits_bundle.path, tmp_path / "1"))
     (copy / "golden.npz").unlink()
     with pytest.raises(InvalidBundle, match="missing"):
-        ServedModel.load(Bundle.open(copy), workers)
+        ServedModel.load(Bundle.open(copy), workers, BATCHING, LIMITS)
 
 
 def test_it_computes_what_its_bundle_computes(model: ServedModel) -> None:
@@ -43,7 +48,8 @@ def test_it_computes_what_its_bundle_computes(model: ServedModel) -> None:
         deadline = Deadline.after(60)
         latents = await model.encode(pixels, deadline)
         np.testing.assert_allclose(latents, reference.latents, atol=1e-5)
-        decoded, rebuilt = await model.decode(latents, deadline), await model.reconstruct(pixels, deadline)
+        decoded = await model.decode(latents, deadline)
+        rebuilt = np.concatenate(await model.reconstructing.run(pixels, deadline))
         np.testing.assert_allclose(decoded, rebuilt, atol=1e-5)
         np.testing.assert_allclose(rebuilt, model.bundle.autoencoder.reconstruct(pixels), atol=1e-5)
 
@@ -52,7 +58,7 @@ def test_it_computes_what_its_bundle_computes(model: ServedModel) -> None:
 
 def test_latents_whose_images_are_not_finite_are_refused_ten_by_name(model: ServedModel) -> None:
     latents = model.bundle.reference.latents[:20].copy()
-    latents[5:] = 3e38 * np.resize([1, -1], latents.shape[1])
+    latents[5:] = np.inf  # times weights of both signs: not a number, whatever the weights are
     with pytest.raises(OutOfRange) as refused:
         asyncio.run(model.decode(latents, Deadline.after(60)))
     assert [fault.pointer for fault in refused.value.faults] == [f"#/latents/{row}" for row in range(5, 15)]
@@ -71,15 +77,15 @@ def test_an_error_equal_to_a_quantile_has_its_percentile(model: ServedModel) -> 
     places = [0, 137, 500, 990, 1000]
     black = np.zeros((len(places), 8, 8, 1), np.float32)
     rebuilt = np.sqrt(quantiles[places]).astype(np.float32)[:, None, None, None] + black
-    for place, anomaly in zip(places, asyncio.run(model.judge(black, rebuilt, 0.5)), strict=True):
+    for place, anomaly in zip(places, model.judge(black, rebuilt, 0.5), strict=True):
         assert anomaly.mse == pytest.approx(quantiles[place])
         assert anomaly.percentile == pytest.approx(QUANTILE_PROBABILITIES[place], abs=0.002)
 
 
 def test_beyond_the_quantiles_percentiles_are_0_and_1(model: ServedModel) -> None:
     black, white = np.zeros((1, 8, 8, 1), np.float32), np.ones((1, 8, 8, 1), np.float32)
-    [perfect] = asyncio.run(model.judge(black, black, 0.5))
-    [hopeless] = asyncio.run(model.judge(black, white, 1.0))
+    [perfect] = model.judge(black, black, 0.5)
+    [hopeless] = model.judge(black, white, 1.0)
     assert (perfect.percentile, perfect.unusual) == (0, False)
     assert (hopeless.mse, hopeless.percentile, hopeless.unusual) == (1, 1, True)
-    assert asyncio.run(model.judge(black, black, 0.0))[0].unusual
+    assert model.judge(black, black, 0.0)[0].unusual

@@ -1,0 +1,136 @@
+"""The shortest way, for small requests: read, batched and answered without a coroutine.
+
+It takes what is usual, and says no to anything else before it has changed a thing: the request then goes the longer
+way, as if this module were not there. So it knows how requests are answered, and nothing of how they are refused.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from fastapi import Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Scope
+
+from service.admission import Ticket
+from service.answer import RawHeader
+from service.batcher import Answers
+from service.calls import Call
+from service.context import MAX_HEADER_BYTES, own_headers, request_id_of
+from service.deadline import Deadline
+from service.errors import Refusal
+from service.media import JSON, NPY, PNG
+from service.negotiation import negotiate
+from service.operation import Asked, Operation
+from service.parts import Parts
+from service.problems import answer_to
+from service.served import ServedModel
+from service.workers import QUICK_VALUES
+
+_BODIES = {media_type.encode(): media_type for media_type in (JSON, PNG, NPY)}
+"""The bodies that can be read quickly, by their `Content-Type`, which has no parameters."""
+Headers: TypeAlias = dict[bytes, bytes]
+Answered: TypeAlias = Callable[[int, Sequence[RawHeader], bytes], None]
+"""Takes the status, the headers and the body of an answer."""
+
+
+class Express:
+    """Takes requests whose body is there, and calls back with their answers."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def find(self, scope: Scope) -> Call | None:
+        """What a request asks for, where it may be one to take."""
+        return self._parts.calls.find(scope)
+
+    def begin(self, call: Call, scope: Scope, body: bytes, answered: Answered) -> "Ride | None":
+        """Take a request, which calls `answered` later and once; or return None, and it must go the longer way."""
+        headers = _usual_headers(scope)
+        model = self._parts.registry.find(call.choice.name, call.choice.version)
+        if headers is None or model is None or len(body) > self._parts.settings.max_body_bytes:
+            return None
+        ticket = self._parts.admission.admit()
+        try:
+            asked = self._read(call.operation, model, headers, body, ticket)
+        except Refusal:
+            asked = None
+        if asked is None:
+            ticket.release()
+            return None
+        return Ride(self._parts, call, asked, ticket, request_id_of(_text(headers, b"x-request-id")), answered)
+
+    def _read(
+        self, operation: Operation, model: ServedModel, headers: Headers, body: bytes, ticket: Ticket
+    ) -> Asked | None:
+        reader, content_type = model.reader(operation.takes), _BODIES[headers[b"content-type"]]
+        if content_type not in reader.media_types:
+            return None
+        media_type = negotiate(_text(headers, b"accept"), operation.offers)
+        deadline = Deadline.after(self._parts.settings.request_timeout_s)
+        ticket.__enter__()
+        ticket.hold_bytes(len(body))
+        inputs = reader.read_quickly(content_type, body, deadline)
+        if inputs is None or inputs.count * model.most_values > QUICK_VALUES:
+            return None
+        ticket.hold_images(inputs.count)
+        return Asked(model, inputs, media_type, deadline)
+
+
+def _usual_headers(scope: Scope) -> Headers | None:
+    """The headers by name, where there is nothing special about them."""
+    headers: Headers = dict(scope["headers"])
+    is_usual = len(headers) == len(scope["headers"]) and b"content-encoding" not in headers
+    size = sum(map(len, itertools.chain.from_iterable(scope["headers"])))
+    return headers if is_usual and headers.get(b"content-type") in _BODIES and size <= MAX_HEADER_BYTES else None
+
+
+def _text(headers: Headers, name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
+
+
+class Ride:
+    """One request that was taken, and waits for its batch."""
+
+    __slots__ = ("_answered", "_asked", "_call", "_entry", "_parts", "_request_id", "_started", "_ticket")
+
+    def __init__(
+        self, parts: Parts, call: Call, asked: Asked, ticket: Ticket, request_id: str, answered: Answered
+    ) -> None:
+        self._parts, self._call, self._asked, self._ticket = parts, call, asked, ticket
+        self._request_id, self._answered = request_id, answered
+        self._started = time.perf_counter()
+        parts.telemetry.count_images(asked.model.name, call.operation.name, asked.inputs.count)
+        parts.timekeeper.add(self)
+        self._entry = call.operation.batcher(asked.model).submit(asked.rows, asked.deadline, self._computed)
+
+    def look(self, now: float) -> None:
+        """Answer that it took too long, once it has."""
+        if self._asked.deadline.is_over(now):
+            self._entry.drop()
+            self._computed(self._asked.deadline.exceeded())
+
+    def leave(self) -> None:
+        """The client has left: compute nothing more for it."""
+        self._entry.drop()
+        self._end(answer_to(ClientDisconnect(), self._request_id))
+
+    def _computed(self, result: Answers | Exception) -> None:
+        response: Response
+        try:
+            if isinstance(result, Exception):
+                raise result
+            response = self._call.operation.answer_parts(self._asked, result)
+            self._ticket.note()
+        except Exception as error:
+            response = answer_to(error, self._request_id)
+        self._end(response)
+        headers = [*response.raw_headers, *own_headers("POST", self._request_id)]
+        self._answered(response.status_code, headers, bytes(response.body))
+
+    def _end(self, response: Response) -> None:
+        parts, seconds = self._parts, time.perf_counter() - self._started
+        parts.timekeeper.remove(self)
+        self._ticket.release()
+        parts.telemetry.count_request("POST", self._call.path, response.status_code, seconds)
