@@ -61,11 +61,18 @@ def _run(options: argparse.Namespace) -> None:
     results = Results(machine.describe(), kept | {"pictures": PICTURES})
     with tempfile.TemporaryDirectory() as folder:
         pictures = load_pictures(plan.data_root, PICTURES)
-        Benchmark(plan, pictures, results, Path(folder), Console(stderr=True, width=140)).run()
+        try:
+            Benchmark(plan, pictures, results, Path(folder), Console(stderr=True, width=140)).run()
+        finally:  # what was measured until an interruption can be drawn, too
+            _save(results, options.output)
+
+
+def _save(results: Results, folder: Path) -> None:
+    """Write the results with what they say, so that nobody has to compute it again."""
     tables = summarise(results)
     summary = {workload.name: [dataclasses.asdict(row) for row in rows] for workload, rows in tables.items()}
     comparisons = [dataclasses.asdict(found) for workload, rows in tables.items() for found in compare(workload, rows)]
-    results.save(options.output, summary=summary, comparisons=comparisons)
+    results.save(folder, summary=summary, comparisons=comparisons)
 
 
 def find_model(models_dir: Path) -> Path:
