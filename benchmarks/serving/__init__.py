@@ -1,0 +1,1 @@
+"""Benchmarks of the online half, beside other ways to serve the same model."""
