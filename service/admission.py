@@ -1,4 +1,8 @@
-"""What the service holds at once, bounded before any work: images of all requests, bytes of bodies and answers."""
+"""What the service holds at once, bounded before any work: images of all requests, bytes of bodies and answers.
+
+The bounds are those of all workers together. A worker looks at the total and then takes, with no lock between: where
+others take at the same moment, the total can come to lie above the bound, by one request of each of them at most.
+"""
 
 import math
 import time
@@ -7,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from service.errors import Overloaded
+from service.ledger import Ledger
 
 _SMOOTHING = 0.1
 """Weight of the newest request in the mean time that a request takes."""
@@ -18,9 +23,18 @@ class Admission:
 
     max_images: int
     max_bytes: int
-    images: int = 0
-    bytes: int = 0
+    ledger: Ledger = field(default_factory=Ledger)
     _typical_s: float = field(default=0.0, repr=False)
+
+    @property
+    def images(self) -> int:
+        """Images that all workers hold."""
+        return self.ledger.images.total
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that all workers hold."""
+        return self.ledger.bytes.total
 
     @contextmanager
     def admit(self) -> Iterator["Ticket"]:
@@ -36,17 +50,17 @@ class Admission:
             yield ticket
             self._typical_s += _SMOOTHING * (time.monotonic() - started - self._typical_s)
         finally:
-            self.images -= ticket.images
-            self.bytes -= ticket.bytes
+            self.ledger.images.add(-ticket.images)
+            self.ledger.bytes.add(-ticket.bytes)
 
     @contextmanager
     def answering(self, count: int) -> Iterator[None]:
         """Count the bytes of an answer until the client has taken it."""
-        self.bytes += count
+        self.ledger.bytes.add(count)
         try:
             yield
         finally:
-            self.bytes -= count
+            self.ledger.bytes.add(-count)
 
     def overloaded(self) -> Overloaded:
         """The refusal of a request for which there is no room: those inside need about as long as requests do."""
@@ -68,10 +82,13 @@ class Ticket:
         Raises:
             Overloaded: There are not as many left.
         """
-        more = max(0, count - self.images)
-        if self.admission.images + more > self.admission.max_images:
+        more = count - self.images
+        if more <= 0:
+            return
+        account = self.admission.ledger.images
+        if account.total + more > self.admission.max_images:
             raise self.admission.overloaded()
-        self.admission.images += more
+        account.add(more)
         self.images += more
 
     def hold_bytes(self, count: int) -> None:
@@ -80,7 +97,8 @@ class Ticket:
         Raises:
             Overloaded: There are not as many left.
         """
-        if self.admission.bytes + count > self.admission.max_bytes:
+        account = self.admission.ledger.bytes
+        if account.total + count > self.admission.max_bytes:
             raise self.admission.overloaded()
-        self.admission.bytes += count
+        account.add(count)
         self.bytes += count
