@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.admission import Admission
+from service.ledger import Ledger
 from service.map_pool import MapPool
 from service.registry import Registry
 from service.settings import Settings
@@ -22,14 +23,15 @@ class Parts:
     maps: MapPool
 
     @classmethod
-    def of(cls, settings: Settings) -> "Parts":
-        """Make the parts; threads and processes start later, when there is an event loop."""
-        telemetry = Telemetry()
+    def of(cls, settings: Settings, ledger: Ledger) -> "Parts":
+        """Make the parts of one worker; threads and processes start later, when there is an event loop."""
+        telemetry = Telemetry(ledger)
         workers = Workers(settings.max_batch_size, settings.codec_threads)
-        admission = Admission(settings.max_queue_images, settings.max_buffered_bytes)
-        maps = MapPool(settings.map_processes, settings.max_waiting_maps)
-        telemetry.queue.set_function(lambda: admission.images)
-        telemetry.bytes.set_function(lambda: admission.bytes)
-        telemetry.maps_running.set_function(lambda: maps.running)
-        telemetry.maps_waiting.set_function(lambda: maps.waiting)
-        return cls(settings, telemetry, admission, workers, Registry(settings, workers, telemetry), maps)
+        return cls(
+            settings,
+            telemetry,
+            Admission(settings.max_queue_images, settings.max_buffered_bytes, ledger),
+            workers,
+            Registry(settings, workers, telemetry),
+            MapPool(settings.map_processes, settings.max_waiting_maps, ledger=ledger),
+        )

@@ -113,7 +113,7 @@ class Registry:
             for gone in self._serving.keys() - set(names):
                 del self._serving[gone]
                 self._forget_older(gone, ())
-                self.telemetry.model_version.remove(gone)
+                del self.telemetry.model_versions[gone]
                 _log.warning("%s has left the models folder and is no longer served", gone)
             self._choose_default()
             self.is_loaded = True
@@ -152,7 +152,7 @@ class Registry:
             self._older.pop((model.name, model.version), None)
             if before is not None and before.model.version in known[:-1]:
                 self._keep(before.model)
-            self.telemetry.model_version.labels(model.name).set(model.version)
+            self.telemetry.model_versions[model.name] = model.version
             _log.info("serving %s version %d", model.name, model.version)
 
     async def _get_older(self, name: str, version: int) -> ServedModel:
