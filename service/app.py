@@ -53,7 +53,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None) -> Hourglass:
 async def _live(app: FastAPI) -> AsyncIterator[None]:
     """Start what works in the background, and stop it in the end."""
     parts: Parts = app.state.parts
-    set_threads(parts.settings.torch_threads)
+    set_threads(parts.compute.torch_threads)
     following = asyncio.create_task(parts.registry.follow())
     with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # only the main thread hears signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.registry.look)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.admission import Admission
+from service.cpu import Compute, count_cpus
 from service.ledger import Ledger
 from service.map_pool import MapPool
 from service.registry import Registry
@@ -16,6 +17,7 @@ class Parts:
     """What `create_app` builds; nothing of it is a module's global."""
 
     settings: Settings
+    compute: Compute
     telemetry: Telemetry
     admission: Admission
     workers: Workers
@@ -29,6 +31,7 @@ class Parts:
         workers = Workers(settings.max_batch_size, settings.codec_threads)
         return cls(
             settings,
+            Compute.share(count_cpus(), 1, settings.torch_threads),
             telemetry,
             Admission(settings.max_queue_images, settings.max_buffered_bytes, ledger),
             workers,

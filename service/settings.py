@@ -41,7 +41,9 @@ class Settings(BaseSettings):
         2, description="Versions kept in memory, besides the newest of each model, because `?version=` asked for them."
     )
 
-    torch_threads: Count = Field(1, description="Threads of one model call; one is best for many small requests.")
+    torch_threads: Count | None = Field(
+        None, description="Threads of one model call; unset, the CPUs that may be used divided by the workers."
+    )
     codec_threads: Count = Field(
         2, description="Threads that decode and encode small requests, and as many for large ones."
     )
