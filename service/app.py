@@ -57,6 +57,7 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
     following = asyncio.create_task(parts.registry.follow())
     with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # only the main thread hears signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.registry.look)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked until here in one of several workers
     await parts.maps.start()
     try:
         yield

@@ -31,7 +31,7 @@ class Parts:
         workers = Workers(settings.max_batch_size, settings.codec_threads)
         return cls(
             settings,
-            Compute.share(count_cpus(), 1, settings.torch_threads),
+            Compute.share(count_cpus(), settings.workers, settings.torch_threads),
             telemetry,
             Admission(settings.max_queue_images, settings.max_buffered_bytes, ledger),
             workers,
