@@ -1,24 +1,15 @@
 """The command line: `python -m service --port 8000 --models-dir models`."""
 
 import argparse
-import copy
 import json
-import logging
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
 
-import uvicorn
 from pydantic import ValidationError
 
-from service import memory
-from service.app import create_app
-from service.protocol import ExpressProtocol
+from service.server import serve_alone
 from service.settings import Settings
-
-_KEEP_ALIVE_S = 75
-_GRACE_S = 30
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,21 +25,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if prints["settings"]:
         print(describe(settings))
     elif prints["openapi"]:
+        from service.app import create_app  # noqa: PLC0415  (torch takes seconds to import; a refusal does not)
+
         print(json.dumps(create_app(settings).openapi(), indent=1, ensure_ascii=False))
     else:
-        serve(settings)
+        return serve(settings)
     return 0
 
 
-def serve(settings: Settings) -> None:
-    """Run uvicorn on one application in this process."""
-    memory.bound_heap()
-    uvicorn.run(
-        create_app(settings), http=ExpressProtocol, host=settings.host, port=settings.port,
-        log_level=settings.log_level,
-        access_log=settings.access_log, log_config=_log_config(settings.log_level), server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S, timeout_graceful_shutdown=_GRACE_S,
-    )  # fmt: skip
+def serve(settings: Settings) -> int:
+    """Serve until a signal ends it. Returns the exit status."""
+    if settings.workers == 1:
+        serve_alone(settings)
+        return 0
+    if sys.platform != "linux":
+        print("workers: more than 1 need Linux; start several services instead", file=sys.stderr)
+        return 2
+    from service.supervisor import serve_together  # noqa: PLC0415  (needs Linux)
+
+    return serve_together(settings)
 
 
 def describe(settings: Settings) -> str:
@@ -70,27 +65,12 @@ def _env_value(value: object) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m service", description="Serve the bundles of a models folder over HTTP.")
-    for name in ("host", "port", "models_dir"):
+    for name in ("host", "port", "models_dir", "workers"):
         field = Settings.model_fields[name]
         parser.add_argument(f"--{name.replace('_', '-')}", help=f"{field.description} (default: {field.default})")
     parser.add_argument("--print-settings", action="store_true", help="print every setting as it is, and end")
     parser.add_argument("--print-openapi", action="store_true", help="print the OpenAPI document, and end")
     return parser
-
-
-def _log_config(level: str) -> dict[str, Any]:
-    """uvicorn's logging, with the service's own messages beside it, and without a line for every health probe."""
-    config: dict[str, Any] = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
-    config["loggers"]["hourglass"] = {"handlers": ["default"], "level": level.upper(), "propagate": False}
-    config["filters"] = {"no_probes": {"()": lambda: _is_no_probe}}
-    config["handlers"]["access"]["filters"] = ["no_probes"]
-    return config
-
-
-def _is_no_probe(record: logging.LogRecord) -> bool:
-    """Whether a line of the access log is of anything but a probe that was answered well."""
-    _, _, path, _, status = record.args if isinstance(record.args, tuple) else (None,) * 5
-    return not (str(path).startswith("/health/") and status == 200)
 
 
 if __name__ == "__main__":

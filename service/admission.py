@@ -1,4 +1,8 @@
-"""What the service holds at once, bounded before any work: images of all requests, bytes of bodies and answers."""
+"""What the service holds at once, bounded before any work: images of all requests, bytes of bodies and answers.
+
+The bounds are those of all workers together. A worker looks at the total and then takes, with no lock between: where
+others take at the same moment, the total can come to lie above the bound, by one request of each of them at most.
+"""
 
 import math
 import time
@@ -7,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from service.errors import Overloaded
+from service.ledger import Ledger
 
 _SMOOTHING = 0.1
 """Weight of the newest request in the mean time that a request takes."""
@@ -18,9 +23,18 @@ class Admission:
 
     max_images: int
     max_bytes: int
-    images: int = 0
-    bytes: int = 0
+    ledger: Ledger = field(default_factory=Ledger)
     _typical_s: float = field(default=0.0, repr=False)
+
+    @property
+    def images(self) -> int:
+        """Images that all workers hold."""
+        return self.ledger.images.total
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that all workers hold."""
+        return self.ledger.bytes.total
 
     def admit(self) -> "Ticket":
         """A ticket that holds the place of one image while it is entered, and more when the body is known.
@@ -32,7 +46,7 @@ class Admission:
 
     def hold_answer(self, count: int) -> None:
         """Count the bytes of an answer, less than none once the client has taken it."""
-        self.bytes += count
+        self.ledger.bytes.add(count)
 
     def note(self, seconds: float) -> None:
         """Learn how long an answered request was here."""
@@ -70,8 +84,8 @@ class Ticket:
 
     def release(self) -> None:
         """Give everything back."""
-        self.admission.images -= self.images
-        self.admission.bytes -= self.bytes
+        self.admission.ledger.images.add(-self.images)
+        self.admission.ledger.bytes.add(-self.bytes)
         self.images = self.bytes = 0
 
     def hold_images(self, count: int) -> None:
@@ -80,10 +94,13 @@ class Ticket:
         Raises:
             Overloaded: There are not as many left.
         """
-        more = max(0, count - self.images)
-        if self.admission.images + more > self.admission.max_images:
+        more = count - self.images
+        if more <= 0:
+            return
+        account = self.admission.ledger.images
+        if account.total + more > self.admission.max_images:
             raise self.admission.overloaded()
-        self.admission.images += more
+        account.add(more)
         self.images += more
 
     def hold_bytes(self, count: int) -> None:
@@ -92,7 +109,8 @@ class Ticket:
         Raises:
             Overloaded: There are not as many left.
         """
-        if self.admission.bytes + count > self.admission.max_bytes:
+        account = self.admission.ledger.bytes
+        if account.total + count > self.admission.max_bytes:
             raise self.admission.overloaded()
-        self.admission.bytes += count
+        account.add(count)
         self.bytes += count

@@ -15,6 +15,7 @@ from service.autoencoder import set_threads
 from service.context import in_context
 from service.dependencies import refuse_unknown_parameters
 from service.express import Express
+from service.ledger import Ledger
 from service.openapi import install_openapi
 from service.parts import Parts
 from service.problems import install_problems
@@ -37,13 +38,13 @@ class Hourglass(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings) -> Hourglass:
-    """Build the application; models load in the background once it runs."""
+def create_app(settings: Settings, ledger: Ledger | None = None) -> Hourglass:
+    """Build the application of one worker, by default the only one; models load in the background once it runs."""
     app = Hourglass(
         title="Hourglass", lifespan=_live, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
         dependencies=[Depends(refuse_unknown_parameters)], generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
-    app.state.parts = Parts.of(settings)
+    app.state.parts = Parts.of(settings, ledger or Ledger())
     for module in (encode, decode, reconstruct, interpolate, tsne, models, health, metrics, problems):
         app.include_router(module.router)
     app.router.include_router(docs.router)
@@ -59,12 +60,14 @@ def create_app(settings: Settings) -> Hourglass:
 async def _live(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     """Start what works in the background, and stop it in the end."""
     parts: Parts = app.state.parts
-    set_threads(parts.settings.torch_threads)
+    memory.bound_heap()
+    set_threads(1)  # of the event loop: what it computes itself is small
     following = asyncio.create_task(parts.registry.follow())
-    await parts.maps.start()
-    memory.settle()
     with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # only the main thread hears signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.registry.look)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked until here in one of several workers
+    await parts.maps.start()
+    memory.settle()
     try:
         yield {"express": Express(parts)}  # for `ExpressProtocol`, where it is the server's
     finally:

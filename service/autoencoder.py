@@ -57,5 +57,5 @@ class Autoencoder:
 
 
 def set_threads(count: int) -> None:
-    """Let a model call use `count` threads of this process."""
+    """Let a model that is called by this thread use `count` threads; other threads have numbers of their own."""
     torch.set_num_threads(count)

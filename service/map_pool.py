@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from service.errors import MapFailed, Overloaded, Refusal
+from service.ledger import Ledger
 from service.map_worker import COMMAND, MapWorker
 from service.maps import MapAnswer, MapJob
 
@@ -24,7 +25,9 @@ _log = logging.getLogger("hourglass.map_pool")
 class MapPool:
     """Processes that compute maps, and the requests that wait for them."""
 
-    def __init__(self, processes: int, max_waiting: int, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, processes: int, max_waiting: int, command: Sequence[str] = COMMAND, ledger: Ledger | None = None
+    ) -> None:
         self.ready = processes == 0
         """Whether all processes were warm at once; one that is replaced later does not take it back."""
         self._processes, self._max_waiting, self._command = processes, max_waiting, command
@@ -36,6 +39,7 @@ class MapPool:
         self._begun: dict[MapWorker, float] = {}
         self._admitted = self._failed_starts = 0
         self._typical_s = _FIRST_GUESS_S
+        self._ledger = ledger or Ledger()
 
     @property
     def running(self) -> int:
@@ -94,10 +98,12 @@ class MapPool:
     def _place(self) -> Iterator[None]:
         self.check_place()
         self._admitted += 1
+        self._enter_in_ledger()
         try:
             yield
         finally:
             self._admitted -= 1
+            self._enter_in_ledger()
 
     async def _next_free(self) -> MapWorker:
         async with self._line:
@@ -111,6 +117,7 @@ class MapPool:
     def _timed(self, worker: MapWorker) -> Iterator[None]:
         """Count a process as running; kill it when its job ends in any way but an answer."""
         self._begun[worker] = time.monotonic()
+        self._enter_in_ledger()
         try:
             yield
         except BaseException:
@@ -120,6 +127,10 @@ class MapPool:
             self._typical_s += 0.3 * (time.monotonic() - self._begun[worker] - self._typical_s)
         finally:
             del self._begun[worker]
+
+    def _enter_in_ledger(self) -> None:
+        self._ledger.maps_running.put(self.running)
+        self._ledger.maps_waiting.put(self.waiting)
 
     def _seconds_to_a_place(self) -> int:
         """When the first of the running maps should end, by how long maps took of late."""

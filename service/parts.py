@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from service.admission import Admission
 from service.calls import Calls
+from service.cpu import Compute, count_cpus
+from service.ledger import Ledger
 from service.map_pool import MapPool
 from service.registry import Registry
 from service.settings import Settings
@@ -17,6 +19,7 @@ class Parts:
     """What `create_app` builds; nothing of it is a module's global."""
 
     settings: Settings
+    compute: Compute
     telemetry: Telemetry
     admission: Admission
     workers: Workers
@@ -26,14 +29,17 @@ class Parts:
     calls: Calls = field(default_factory=Calls)
 
     @classmethod
-    def of(cls, settings: Settings) -> "Parts":
-        """Make the parts; threads and processes start later, when there is an event loop."""
-        telemetry = Telemetry()
-        workers = Workers(settings.codec_threads)
-        admission = Admission(settings.max_queue_images, settings.max_buffered_bytes)
-        maps = MapPool(settings.map_processes, settings.max_waiting_maps)
-        telemetry.queue.set_function(lambda: admission.images)
-        telemetry.bytes.set_function(lambda: admission.bytes)
-        telemetry.maps_running.set_function(lambda: maps.running)
-        telemetry.maps_waiting.set_function(lambda: maps.waiting)
-        return cls(settings, telemetry, admission, workers, Registry(settings, workers, telemetry), maps)
+    def of(cls, settings: Settings, ledger: Ledger) -> "Parts":
+        """Make the parts of one worker; threads and processes start later, when there is an event loop."""
+        telemetry = Telemetry(ledger)
+        compute = Compute.share(count_cpus(), settings.workers, settings.torch_threads)
+        workers = Workers(settings.codec_threads, compute.torch_threads)
+        return cls(
+            settings,
+            compute,
+            telemetry,
+            Admission(settings.max_queue_images, settings.max_buffered_bytes, ledger),
+            workers,
+            Registry(settings, workers, telemetry),
+            MapPool(settings.map_processes, settings.max_waiting_maps, ledger=ledger),
+        )

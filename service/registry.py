@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from service.autoencoder import set_threads
 from service.batcher import Batching
 from service.bundle import Bundle, list_versions
 from service.errors import InvalidBundle, NoSuchModel, NoSuchVersion, NotReady
@@ -120,7 +121,7 @@ class Registry:
             for gone in self._serving.keys() - set(names):
                 del self._serving[gone]
                 self._forget_older(gone, ())
-                self.telemetry.model_version.remove(gone)
+                del self.telemetry.model_versions[gone]
                 _log.warning("%s has left the models folder and is no longer served", gone)
             self._choose_default()
             self.is_loaded = True
@@ -159,7 +160,7 @@ class Registry:
             self._older.pop((model.name, model.version), None)
             if before is not None and before.model.version in known[:-1]:
                 self._keep(before.model)
-            self.telemetry.model_version.labels(model.name).set(model.version)
+            self.telemetry.model_versions[model.name] = model.version
             _log.info("serving %s version %d", model.name, model.version)
 
     async def _get_older(self, name: str, version: int) -> ServedModel:
@@ -223,6 +224,7 @@ def fingerprint_of(path: Path) -> Fingerprint:
 
 
 def _load(path: Path, workers: Workers, settings: Settings) -> ServedModel:
+    set_threads(1)  # as on the event loop: the warm-up learns what is quick there
     bundle = Bundle.open(path)
     if (bundle.manifest.name, str(bundle.manifest.version)) != (path.parent.name, path.name):
         raise InvalidBundle(f"{path} says that it is {bundle.manifest.name} version {bundle.manifest.version}")

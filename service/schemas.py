@@ -245,11 +245,20 @@ class ModelDetail(ModelSummary):
     files: dict[str, str] = Field(description="SHA-256 of every file of the bundle.")
 
 
+class ComputeReply(BaseModel):
+    """What the service computes with."""
+
+    cpus: int = Field(description="CPUs that it may use: by its affinity mask and its cgroup's quota.", examples=[4])
+    workers: int = Field(description="Processes that serve.", examples=[2])
+    torch_threads: int = Field(description="Threads of one model call, in each worker.", examples=[2])
+
+
 class ModelsReply(BaseModel):
     """Every model that is served."""
 
     default: str | None = Field(description="The model that answers where none is named.", examples=["digits"])
     models: list[ModelSummary]
+    compute: ComputeReply
 
 
 class Live(BaseModel):

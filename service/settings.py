@@ -25,6 +25,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network interface.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(8000, description="Port to listen on; 0 picks a free one.")
+    workers: Count = Field(1, description="Processes that serve, all at the same port.")
     log_level: Annotated[str, Field(pattern="^(critical|error|warning|info|debug)$")] = Field(
         "info", description="Least severity that is logged: critical, error, warning, info or debug."
     )
@@ -41,7 +42,9 @@ class Settings(BaseSettings):
         2, description="Versions kept in memory, besides the newest of each model, because `?version=` asked for them."
     )
 
-    torch_threads: Count = Field(1, description="Threads of one model call; one is best for many small requests.")
+    torch_threads: Count | None = Field(
+        None, description="Threads of one model call; unset, the CPUs that may be used divided by the workers."
+    )
     codec_threads: Count = Field(
         2, description="Threads that decode and encode small requests, and as many for large ones."
     )
@@ -50,10 +53,10 @@ class Settings(BaseSettings):
         0.0, description="Milliseconds that a request may wait for others to fill its batch; 0 is best on CPUs."
     )
     max_queue_images: Count = Field(
-        20_000, description="Images admitted at once, waiting or computed; beyond it requests get 429."
+        20_000, description="Images that all workers admit at once, waiting or computed; beyond it requests get 429."
     )
     max_buffered_bytes: Count = Field(
-        256 * 2**20, description="Bytes of bodies and answers held at once; beyond it requests get 429."
+        256 * 2**20, description="Bytes of bodies and answers that all workers hold; beyond it requests get 429."
     )
     request_timeout_s: Seconds = Field(30.0, description="Seconds until a request gets 504; maps have their own.")
     body_timeout_s: Seconds = Field(20.0, description="Seconds in which a body must have arrived, or 408.")
@@ -81,10 +84,10 @@ class Settings(BaseSettings):
     )
 
     map_processes: Annotated[int, Field(ge=0)] = Field(
-        1, description="Processes that compute maps; 0 refuses every map with 503."
+        1, description="Processes of each worker that compute maps; 0 refuses every map with 503."
     )
     max_waiting_maps: Annotated[int, Field(ge=0)] = Field(
-        4, description="Maps that may wait for a process; beyond it requests get 429."
+        4, description="Maps that may wait for a process of one worker; beyond it requests get 429."
     )
     map_timeout_s: Seconds = Field(120.0, description="Seconds until a map gets 504, waiting included.")
     max_map_points: Annotated[int, Field(ge=4)] = Field(5_000, description="Points of one map.")

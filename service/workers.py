@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
+from service.autoencoder import set_threads
+
 Answer = TypeVar("Answer")
 
 QUICK_VALUES = 2**13
@@ -16,8 +18,8 @@ BULK_VALUES = 2**16
 class Workers:
     """Pools of threads, so that nothing large keeps the event loop or small requests waiting."""
 
-    def __init__(self, codec_threads: int) -> None:
-        self.model: Executor = ThreadPoolExecutor(1, "model")
+    def __init__(self, codec_threads: int, torch_threads: int) -> None:
+        self.model: Executor = ThreadPoolExecutor(1, "model", set_threads, (torch_threads,))
         self._small = ThreadPoolExecutor(codec_threads, "codec")
         self._large = ThreadPoolExecutor(codec_threads, "codec-large")
 

@@ -1,6 +1,8 @@
 """The drawing in docs/architecture.md, as tests: imports point one way, and every library has one home."""
 
 import ast
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -18,7 +20,7 @@ HOMES = {
     "multipart": {"service/form.py"},
     "prometheus_client": {"service/telemetry.py"},
     "pydantic_settings": {"service/settings.py"},
-    "uvicorn": {"service/__main__.py", "service/protocol.py"},
+    "uvicorn": {"service/server.py", "service/supervisor.py", "service/protocol.py"},
     "imagecodecs": {"service/png.py"},
     "jinja2": {"training/pages.py"},
     "torchvision": {"training/vision.py"},
@@ -89,7 +91,10 @@ def test_training_knows_neither_http_nor_settings(module: str) -> None:
 BELOW_ROUTES = [name for name in GRAPH if name.startswith("service.") and not name.startswith("service.routes")]
 
 
-@pytest.mark.parametrize("module", [name for name in BELOW_ROUTES if name not in {"service.app", "service.__main__"}])
+ABOVE_ROUTES = {f"service.{name}" for name in ("__main__", "server", "supervisor", "app")}
+
+
+@pytest.mark.parametrize("module", [name for name in BELOW_ROUTES if name not in ABOVE_ROUTES])
 def test_nothing_below_knows_the_routes(module: str) -> None:
     assert not any(name.startswith(("service.routes", "service.app")) for name in _reached(module))
 
@@ -100,6 +105,12 @@ def test_nothing_below_knows_the_routes(module: str) -> None:
 def test_what_reads_and_computes_knows_no_framework(module: str) -> None:
     reached = {name.split(".")[0] for name in _reached(f"service.{module}")}
     assert not reached & {"fastapi", "starlette"}
+
+
+def test_a_supervisor_of_workers_loads_nothing_that_computes() -> None:
+    code = "import sys, service.__main__, service.supervisor; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"torch", "numpy", "fastapi", "prometheus_client"} & set(ran.stdout.split())
 
 
 def test_the_version_is_said_once() -> None:

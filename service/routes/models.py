@@ -1,5 +1,6 @@
 """GET /models and /models/{name}: what is served, and what is known of it."""
 
+import dataclasses
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -11,7 +12,7 @@ from service.limits import most_images
 from service.manifest import NAME_PATTERN
 from service.parts import Parts
 from service.route_docs import json_answer
-from service.schemas import Limits, Links, ModelDetail, ModelsReply, ModelSummary
+from service.schemas import ComputeReply, Limits, Links, ModelDetail, ModelsReply, ModelSummary
 from service.served import ServedModel
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -25,7 +26,8 @@ Name = Annotated[
 async def list_models(parts: PartsDep) -> ModelsReply:
     """List every model that is served."""
     models = [_summary(parts, model) for model in parts.registry.served]
-    return ModelsReply(default=parts.registry.default_name, models=models)
+    compute = ComputeReply(**dataclasses.asdict(parts.compute))
+    return ModelsReply(default=parts.registry.default_name, models=models, compute=compute)
 
 
 @router.get(

@@ -99,7 +99,7 @@ def test_a_service_without_models_lives_and_is_ready_once_one_appears(digits_bun
             assert response.status_code == 503
             problem(response, "not-ready")
             assert int(response.headers["retry-after"]) >= 1
-        assert client.get("/models").json() == {"default": None, "models": []}
+        assert client.get("/models").json().items() >= {"default": None, "models": []}.items()
         place(digits_bundle, tmp_path / "none yet")
         wait_until(lambda: is_ready(client))
         assert client.get("/health/ready").json() == {"status": "ready", "models": {"digits": 1}}

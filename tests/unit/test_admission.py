@@ -67,5 +67,5 @@ def test_a_refusal_says_in_whole_seconds_when_to_return() -> None:
 
 @pytest.mark.parametrize(("typical_s", "said"), [(0.0001, "1"), (0.5, "1"), (4.2, "5"), (100.0, "60")])
 def test_the_wait_is_what_a_request_takes_within_reason(typical_s: float, said: str) -> None:
-    admission = Admission(max_images=10, max_bytes=10, images=10, _typical_s=typical_s)
+    admission = Admission(max_images=10, max_bytes=10, _typical_s=typical_s)
     assert admission.overloaded().headers == {"Retry-After": said}

@@ -23,7 +23,7 @@ LIMITS = InputLimits(max_images=1000, max_image_pixels=10**6, max_json_values=10
 
 @pytest.fixture
 def workers() -> Iterator[Workers]:
-    workers = Workers(codec_threads=1)
+    workers = Workers(codec_threads=1, torch_threads=1)
     yield workers
     workers.close()
 
