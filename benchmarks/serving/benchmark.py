@@ -20,6 +20,7 @@ from benchmarks.serving.results import Failure, Measurement, Results
 from benchmarks.serving.server import Server, ServerFailed, free_port
 from benchmarks.serving.workloads import Task, Workload
 from benchmarks.serving.wrk import LoadFailed
+from service.cpu import Compute, count_cpus
 from service.settings import Settings
 
 _FAILURES = (InstallFailed, ServerFailed, WrongAnswer, LoadFailed, OSError, subprocess.SubprocessError)
@@ -79,8 +80,8 @@ class Benchmark:
         for peer in self._plan.peers:
             self._console.print(f"{peer.name}: environment", highlight=False)
             self._attempt(peer.name, None, partial(self._start_all, peer, answer))
-        threads = Settings(_env_file=None).torch_threads
-        self._contestants.append(InProcess(self._plan.model, self._plan.data_root, threads))
+        compute = Compute.share(count_cpus(), 1, Settings(_env_file=None).torch_threads)
+        self._contestants.append(InProcess(self._plan.model, self._plan.data_root, compute.torch_threads))
 
     def _start_all(self, peer: Peer, answer: Path) -> None:
         python = prepare_environment(peer)

@@ -81,8 +81,9 @@ def test_workers_are_bounded_together(tmp_path: Path) -> None:
         second.hold_bytes(6)
         with pytest.raises(Overloaded):
             first.hold_bytes(5)
-        with one.answering(4):
-            assert one.bytes == other.bytes == 10
+        one.hold_answer(4)
+        assert one.bytes == other.bytes == 10
+        one.hold_answer(-4)
     assert (one.images, one.bytes, other.images, other.bytes) == (0, 0, 0, 0)
 
 
