@@ -45,7 +45,7 @@ IMAGES, LATENTS = frozenset({Kind.IMAGES}), frozenset({Kind.LATENTS})
 """What most routes take."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Inputs:
     """A body that was read: images, latents, or the wish for the reference, and labels if there were some."""
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -144,6 +145,7 @@ def _shape(value: Json) -> tuple[int, ...]:
     return tuple(shape)
 
 
+@lru_cache
 def _lists_if_even(shape: tuple[int, ...]) -> int:
     """How many lists an array of this shape is made of: 1 for (w,), 1 + h for (h, w), and so on."""
     return sum(math.prod(shape[:depth]) for depth in range(len(shape)))

@@ -13,7 +13,7 @@ from service.inputs import Inputs, Kind
 from service.served import ServedModel
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """What one request brings, and what its answer must be."""
 

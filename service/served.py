@@ -67,12 +67,12 @@ class ServedModel:
         """One for each operation."""
         return self.encoding, self.decoding, self.reconstructing
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The model's name."""
         return self.bundle.manifest.name
 
-    @property
+    @cached_property
     def version(self) -> int:
         """The bundle's version."""
         return self.bundle.manifest.version

@@ -23,6 +23,9 @@ async def ready(parts: PartsDep) -> Ready:
         raise NotReady("The models are being loaded.", headers={"Retry-After": "1"})
     if parts.registry.default_name is None:
         raise NotReady("The models folder has no valid bundle of the default model.", headers={"Retry-After": "5"})
+    patience_s = parts.settings.request_timeout_s
+    if not all(batcher.is_healthy(patience_s) for model in parts.registry.served for batcher in model.batchers):
+        raise NotReady("A model does not compute any more.", headers={"Retry-After": "5"})
     if not parts.maps.ready:
         raise NotReady("The map processes are starting.", headers={"Retry-After": "1"})
     return Ready(models={model.name: model.version for model in parts.registry.served})
