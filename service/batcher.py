@@ -222,6 +222,8 @@ class Batcher:
                 for part in batch:
                     await self._compute([part])
             return
+        if len(answers) != len(rows):
+            raise ValueError(f"the model gave {len(answers)} answers for {len(rows)} rows")
         start = 0
         for entry, own in batch:
             entry.answer(answers[start : start + len(own)])
@@ -230,7 +232,7 @@ class Batcher:
     async def _call_model(self, rows: Numbers) -> Numbers:
         if len(rows) > self.inline_rows:
             return await asyncio.get_running_loop().run_in_executor(self._pool, self._call, rows)
-        if len(self._batch) > 1 and self._waiting:
+        if self._waiting:
             await asyncio.sleep(0)  # let the event loop do other things between two batches
         return self._call(rows)
 

@@ -7,8 +7,7 @@ import sys
 _YOUNG_OBJECTS = 10_000
 """After so many new objects the young are collected; a request makes about a hundred, and nearly none in cycles."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_KEPT_BYTES = 16 * 2**20
-_ARENAS = 2
+_LARGE_BYTES, _KEPT_BYTES, _ARENAS = 16 * 2**20, 32 * 2**20, 2
 
 
 def settle() -> None:
@@ -22,12 +21,13 @@ def settle() -> None:
 
 
 def bound_heap() -> None:
-    """Let glibc give memory back: large blocks at once, and few arenas for all threads. Elsewhere it does nothing.
+    """Let glibc keep the memory that requests need again and again, and no more. Elsewhere it does nothing.
 
-    By default it raises the size from which a block is large to that of any that was freed, up to 32 MB, and gives each
-    thread an arena of its own: what one large request took would then stay for ever, in every thread once.
+    By default each block above 128 KB comes fresh from the kernel, page by page: reading 256 images from JSON then takes
+    10 ms instead of 4. It learns to keep such blocks, up to 32 MB, in an arena for each thread: what a few very large
+    requests took then stays for ever. So: blocks below 16 MB are kept, up to 32 MB in each of two arenas.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(_M_MMAP_THRESHOLD, 2**20)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
         mallopt(_M_ARENA_MAX, _ARENAS)
