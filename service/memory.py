@@ -23,9 +23,9 @@ def settle() -> None:
 def bound_heap() -> None:
     """Let glibc keep the memory that requests need again and again, and no more. Elsewhere it does nothing.
 
-    By default each block above 128 KB comes fresh from the kernel, page by page: reading 256 images from JSON then takes
-    10 ms instead of 4. It learns to keep such blocks, up to 32 MB, in an arena for each thread: what a few very large
-    requests took then stays for ever. So: blocks below 16 MB are kept, up to 32 MB in each of two arenas.
+    By default each block above 128 KB comes fresh from the kernel, page by page: reading 256 images from JSON then
+    takes 10 ms instead of 4. It learns to keep such blocks, up to 32 MB, in an arena for each thread: what a few very
+    large requests took then stays for ever. So: blocks below 16 MB are kept, up to 32 MB in each of two arenas.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
