@@ -1,0 +1,1 @@
+"""Benchmarks of each stage that a request goes through, within this process."""
