@@ -1,0 +1,406 @@
+"""Batches grow of what waits, every request gets its own answers, and none waits for long behind a large one."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.batcher import Answers, Batcher, Batching, Call, Numbers, _shares
+from service.deadline import Deadline
+from service.errors import DeadlineExceeded, InternalError
+
+FAR = 60.0
+LARGE = 10_000
+MAIN_THREAD = threading.main_thread().name
+
+
+def rows(first: int, count: int = 1) -> Numbers:
+    """Rows that there are once: each holds its own number."""
+    return np.arange(first, first + count, dtype=np.float32)[:, None]
+
+
+class Model:
+    """Adds a half to every number, while its gate is open; notes the batches, and the threads that brought them."""
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.batches: list[list[float]] = []
+        self.threads: list[str] = []
+        self.gate = threading.Event()
+        if is_open:
+            self.gate.set()
+
+    def __call__(self, batch: Numbers) -> Numbers:
+        self.batches.append(batch[:, 0].tolist())
+        self.threads.append(threading.current_thread().name)
+        assert self.gate.wait(FAR)
+        return batch + np.float32(0.5)
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(batch) for batch in self.batches]
+
+
+def run(
+    scenario: Callable[[Batcher], Awaitable[Any]],
+    call: Call,
+    *,
+    max_batch_size: int = 4,
+    max_delay_s: float = 0.0,
+    inline_rows: int = 0,
+    kind: type[Batcher] = Batcher,
+) -> Any:
+    """Live through a scenario with a batcher of one's own."""
+
+    async def life() -> Any:
+        with ThreadPoolExecutor(1, "model") as pool:
+            return await asyncio.wait_for(
+                scenario(kind(call, pool, Batching(max_batch_size, max_delay_s), inline_rows)), FAR
+            )
+
+    return asyncio.run(life())
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    """Wait until something holds; `run` bounds it."""
+    while not claim():
+        await asyncio.sleep(0.001)
+
+
+def begin(batcher: Batcher, batch: Numbers, deadline: Deadline | None = None) -> "asyncio.Task[Answers]":
+    return asyncio.create_task(batcher.run(batch, deadline or Deadline.after(FAR)))
+
+
+async def answered(*requests: "asyncio.Task[Answers]") -> list[list[float]]:
+    return [np.concatenate(await request)[:, 0].tolist() for request in requests]
+
+
+def of(batch: Numbers) -> list[float]:
+    """What a `Model` answers."""
+    return (batch[:, 0] + 0.5).tolist()  # type: ignore[no-any-return]
+
+
+def test_a_lone_request_is_computed_at_once_and_alone() -> None:
+    model = Model()
+
+    async def scenario(batcher: Batcher) -> None:
+        for number in range(3):
+            request = begin(batcher, rows(number))
+            for _ in range(5):  # turns of the event loop, no time
+                await asyncio.sleep(0)
+            assert request.done()
+
+    run(scenario, model, inline_rows=1)
+    assert model.batches == [[0], [1], [2]]
+
+
+def test_what_waits_while_the_model_computes_becomes_one_batch_in_order() -> None:
+    model = Model(is_open=False)
+
+    async def scenario(batcher: Batcher) -> list[list[float]]:
+        first = begin(batcher, rows(0))
+        await until(lambda: model.batches == [[0]])
+        others = [begin(batcher, rows(1)), begin(batcher, rows(2, 2)), begin(batcher, rows(4))]
+        await asyncio.sleep(0)
+        model.gate.set()
+        return await answered(first, *others)
+
+    assert run(scenario, model, max_batch_size=10) == [[0.5], [1.5], [2.5, 3.5], [4.5]]
+    assert model.batches == [[0], [1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize(("size", "sizes"), [(1, [1] * 10), (4, [4, 4, 2]), (5, [5, 5]), (10, [10]), (256, [10])])
+def test_a_request_is_computed_in_batches_and_answered_in_order(size: int, sizes: list[int]) -> None:
+    model = Model()
+    [answers] = run(lambda batcher: answered(begin(batcher, rows(0, 10))), model, max_batch_size=size)
+    assert answers == of(rows(0, 10))
+    assert model.sizes == sizes
+
+
+@settings(max_examples=100, deadline=None)
+@given(counts=st.lists(st.integers(1, 12), min_size=1, max_size=20), size=st.integers(1, 9))
+def test_no_batch_is_larger_than_it_may_be_and_every_row_is_computed_once(counts: list[int], size: int) -> None:
+    model = Model()
+    asked = [rows(100 * index, count) for index, count in enumerate(counts)]
+
+    async def scenario(batcher: Batcher) -> list[list[float]]:
+        return await answered(*[begin(batcher, batch) for batch in asked])
+
+    assert run(scenario, model, max_batch_size=size, inline_rows=size) == [of(batch) for batch in asked]
+    assert max(model.sizes) <= size
+    assert all(batch_size == size for batch_size in model.sizes[:-1])
+    assert sorted(row for batch in model.batches for row in batch) == np.concatenate(asked)[:, 0].tolist()
+
+
+@pytest.mark.parametrize("inline_rows", [0, 3, 1000])
+@pytest.mark.parametrize("max_batch_size", [7, 256])
+def test_every_request_gets_the_answers_to_its_own_rows(max_batch_size: int, inline_rows: int) -> None:
+    counts = np.random.default_rng(0).integers(1, 6, (64, 20))
+    firsts = np.cumsum(counts).reshape(counts.shape) - counts
+
+    async def client(batcher: Batcher, own: int) -> None:
+        for first, count in zip(firsts[own], counts[own], strict=True):
+            batch = rows(int(first), int(count))
+            assert await answered(begin(batcher, batch)) == [of(batch)]
+
+    async def scenario(batcher: Batcher) -> None:
+        await asyncio.gather(*(client(batcher, own) for own in range(len(counts))))
+
+    model = Model()
+    run(scenario, model, max_batch_size=max_batch_size, inline_rows=inline_rows)
+    assert sum(model.sizes) == counts.sum()
+    assert len(model.batches) < counts.size  # else nothing was shared, and nothing could cross
+
+
+@pytest.mark.parametrize("large_ones", [1, 2, 5])
+def test_a_lone_row_behind_large_requests_is_in_the_next_batch(large_ones: int) -> None:
+    model = Model(is_open=False)
+
+    async def scenario(batcher: Batcher) -> None:
+        large = [begin(batcher, rows(LARGE * index, LARGE)) for index in range(large_ones)]
+        await until(lambda: len(model.batches) == 1)
+        lone = begin(batcher, rows(-1))
+        await asyncio.sleep(0)
+        model.gate.set()
+        assert await answered(lone, *large) == [[-0.5], *[of(rows(LARGE * i, LARGE)) for i in range(large_ones)]]
+
+    run(scenario, model, max_batch_size=64)
+    assert -1 in model.batches[1]
+
+
+def test_a_lone_row_is_in_the_next_batch_where_the_event_loop_computes() -> None:
+    model = Model()
+
+    async def scenario(batcher: Batcher) -> None:
+        large = begin(batcher, rows(0, LARGE))
+        await asyncio.sleep(0)
+        while not model.batches:
+            await asyncio.sleep(0)
+        before, lone = len(model.batches), asyncio.get_running_loop().create_future()
+        batcher.submit(rows(-1), Deadline.after(FAR), lone.set_result)
+        await lone
+        assert -1 in model.batches[before] + model.batches[before + 1]
+        assert not large.done()
+        assert await answered(large) == [of(rows(0, LARGE))]
+
+    run(scenario, model, max_batch_size=64, inline_rows=64)
+
+
+@given(wanted=st.lists(st.integers(0, 300), max_size=40), room=st.integers(1, 300))
+def test_shares_fill_the_room_and_give_everybody_an_equal_one(wanted: list[int], room: int) -> None:
+    shares = _shares(wanted, room)
+    assert len(shares) == len(wanted)
+    assert sum(shares) == min(room, sum(wanted))
+    for share, want in zip(shares, wanted, strict=True):
+        assert min(want, room // len(wanted)) <= share <= want
+
+
+def test_what_has_expired_is_not_computed() -> None:
+    model = Model()
+
+    async def scenario(batcher: Batcher) -> list[list[float]]:
+        late, good = begin(batcher, rows(0, 10), Deadline.after(-1)), begin(batcher, rows(20))
+        with pytest.raises(DeadlineExceeded):
+            await late
+        return await answered(good)
+
+    assert run(scenario, model) == [[20.5]]
+    assert model.batches == [[20]]
+
+
+def test_a_request_that_expires_between_two_batches_is_computed_no_further() -> None:
+    model, deadline = Model(is_open=False), Deadline.after(FAR)
+
+    async def scenario(batcher: Batcher) -> None:
+        request = begin(batcher, rows(0, 10), deadline)
+        await until(lambda: len(model.batches) == 1)
+        deadline.at = time.monotonic() - 1
+        model.gate.set()
+        with pytest.raises(DeadlineExceeded):
+            await request
+
+    run(scenario, model, max_batch_size=5)
+    assert model.sizes == [5]
+
+
+def test_a_request_that_is_cancelled_is_computed_no_further() -> None:
+    model = Model(is_open=False)
+
+    async def scenario(batcher: Batcher) -> list[list[float]]:
+        left = [begin(batcher, rows(0, 10)), begin(batcher, rows(100, 10))]
+        await until(lambda: len(model.batches) == 1)
+        stays = begin(batcher, rows(50))
+        for request in left:
+            request.cancel()
+        await asyncio.wait(left)
+        model.gate.set()
+        assert all(request.cancelled() for request in left)
+        return await answered(stays)
+
+    assert run(scenario, model) == [[50.5]]
+    assert model.batches == [[0, 1, 100, 101], [50]]
+
+
+@pytest.mark.parametrize("inline_rows", [0, 10])
+def test_rows_that_the_model_refuses_harm_none_of_their_neighbours(inline_rows: int) -> None:
+    model = Model()
+
+    def call(batch: Numbers) -> Numbers:
+        answers = model(batch)
+        if batch.min() < 0:
+            raise ValueError("below 0")
+        return answers
+
+    async def scenario(batcher: Batcher) -> list[list[float]]:
+        before, bad, after = begin(batcher, rows(0, 2)), begin(batcher, rows(-9)), begin(batcher, rows(5, 2))
+        with pytest.raises(ValueError, match="below 0"):
+            await bad
+        assert batcher.is_healthy(FAR)
+        return await answered(before, after)
+
+    assert run(scenario, call, max_batch_size=10, inline_rows=inline_rows) == [[0.5, 1.5], [5.5, 6.5]]
+    assert model.batches == [[0, 1, -9, 5, 6], [0, 1], [-9], [5, 6]]
+
+
+class Faltering(Batcher):
+    """Fails once, before its second batch."""
+
+    batches = 0
+
+    def _next_batch(self) -> Any:
+        self.batches += 1
+        if self.batches == 2:
+            raise ZeroDivisionError
+        return super()._next_batch()
+
+
+async def all_end_with_internal_error(batcher: Batcher, *requests: "asyncio.Task[Answers]") -> None:
+    for request in requests:
+        with pytest.raises(InternalError):
+            await request
+    assert not batcher.is_healthy(FAR)
+
+
+@pytest.mark.parametrize("inline_rows", [0, 4])
+def test_a_batcher_that_breaks_ends_every_request_and_serves_the_next(inline_rows: int) -> None:
+    async def scenario(batcher: Batcher) -> list[list[float]]:
+        assert batcher.is_healthy(FAR)
+        await all_end_with_internal_error(batcher, *(begin(batcher, rows(10 * index, 5)) for index in range(6)))
+        answers = await answered(begin(batcher, rows(1)))
+        assert batcher.is_healthy(FAR)
+        return answers
+
+    assert run(scenario, Model(), kind=Faltering, inline_rows=inline_rows) == [[1.5]]
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda answers: answers[:-1], lambda answers: np.concatenate([answers, answers]), lambda _: None]
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_model_of_too_few_or_too_many_answers_gives_nobody_any(
+    count: int, wrong: Callable[[Numbers], Numbers]
+) -> None:
+    model = Model(is_open=False)
+
+    def call(batch: Numbers) -> Numbers:
+        answers = model(batch)
+        return answers if 100 in batch else wrong(answers)
+
+    async def scenario(batcher: Batcher) -> list[list[float]]:
+        in_batch = [begin(batcher, rows(10 * index)) for index in range(count)]
+        await until(lambda: len(model.batches) == 1)
+        waits = begin(batcher, rows(50))
+        await asyncio.sleep(0)
+        model.gate.set()
+        await all_end_with_internal_error(batcher, *in_batch, waits)
+        answers = await answered(begin(batcher, rows(100)))
+        assert batcher.is_healthy(FAR)
+        return answers
+
+    assert run(scenario, call) == [[100.5]]
+    assert model.batches == [[10 * index for index in range(count)], [100]]
+
+
+def test_a_batch_that_takes_longer_than_patience_is_unhealthy_until_it_ends() -> None:
+    model = Model(is_open=False)
+
+    async def scenario(batcher: Batcher) -> None:
+        request = begin(batcher, rows(0))
+        await until(lambda: not batcher.is_healthy(0.01))
+        assert batcher.is_healthy(FAR)
+        model.gate.set()
+        await request
+        assert batcher.is_healthy(0)
+
+    run(scenario, model)
+
+
+def test_a_full_batch_does_not_wait_for_its_delay() -> None:
+    model = Model()
+
+    async def scenario(batcher: Batcher) -> None:
+        requests = [begin(batcher, rows(0))]
+        await asyncio.sleep(0)
+        requests += [begin(batcher, rows(1)), begin(batcher, rows(2, 2))]
+        await answered(*requests)
+        await answered(begin(batcher, rows(4, 8)))
+
+    began = time.monotonic()
+    run(scenario, model, max_delay_s=FAR / 2)
+    assert time.monotonic() - began < FAR / 4
+    assert model.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+
+
+def test_a_batch_waits_for_others_and_never_longer_than_its_delay() -> None:
+    model = Model()
+    delay_s = 0.1
+
+    async def scenario(batcher: Batcher) -> float:
+        began = time.monotonic()
+        first = begin(batcher, rows(0))
+        others: list[asyncio.Task[Answers]] = []
+        while not first.done():  # each of them comes later, and none makes the first wait for longer
+            others.append(begin(batcher, rows(1 + len(others))))
+            await asyncio.sleep(delay_s / 10)
+        waited_s = time.monotonic() - began
+        await answered(*others)
+        return waited_s
+
+    assert delay_s * 0.9 < run(scenario, model, max_batch_size=100_000, max_delay_s=delay_s) < 20 * delay_s
+    assert model.sizes[0] > 1
+
+
+def test_small_batches_are_computed_on_the_event_loop_and_larger_ones_in_the_pool() -> None:
+    model = Model()
+
+    async def scenario(batcher: Batcher) -> None:
+        for count in (1, 2, 3, 4):
+            await answered(begin(batcher, rows(0, count)))
+
+    run(scenario, model, inline_rows=2)
+    assert model.threads == [MAIN_THREAD, MAIN_THREAD, "model_0", "model_0"]
+
+
+@pytest.mark.parametrize(("at_most", "expected"), [(1, 1), (8, 8), (100, 64), (256, 128)])
+def test_a_quick_model_is_called_on_the_event_loop_up_to_the_largest_size_that_was_warmed(
+    at_most: int, expected: int
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert Batcher.warm(np.negative, rows(0, 3), pool, Batching(at_most)).inline_rows == expected
+
+
+def test_a_slow_model_keeps_the_event_loop_free_from_the_size_at_which_it_is_slow() -> None:
+    def call(batch: Numbers) -> Numbers:
+        began = time.thread_time()
+        while len(batch) > 4 and time.thread_time() - began < 0.004:
+            pass
+        return batch
+
+    with ThreadPoolExecutor(1) as pool:
+        assert Batcher.warm(call, rows(0, 3), pool, Batching(256)).inline_rows == 4
