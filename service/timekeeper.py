@@ -87,7 +87,7 @@ class Block:
 
     def watch(self, until: float, receive: Receive | None) -> None:
         """Set another end, and whether the client is watched until then."""
-        self._until, self._receive = until, receive
+        self._until, self._receive, self._looks = until, receive, 0
 
     def look(self, now: float) -> None:
         """End the block if it is time; begin to watch its client if it goes on."""
