@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
+from service.cpu import wait_passively
 from service.server import serve_alone
 from service.settings import Settings
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(settings: Settings) -> int:
     """Serve until a signal ends it. Returns the exit status."""
+    wait_passively()
     if settings.workers == 1:
         serve_alone(settings)
         return 0
