@@ -188,11 +188,16 @@ def test_every_worker_answers_and_says_how_many_there_are(service: Service) -> N
 
 def test_whichever_worker_is_asked_metrics_are_those_of_all(service: Service) -> None:
     first, second = service.ready_workers()
+
+    def counts(client: httpx.Client) -> list[float]:
+        return [metric(client, name) for name in (ENCODED, SECONDS, IMAGES)]
+
     before = [service.metric(name) for name in (ENCODED, SECONDS, IMAGES)]
     with service.client(first) as one, service.client(second) as other:
         assert [encode(client) for client in (one, other, one, one, other)] == [200] * 5
         for client in (one, other):
-            assert [metric(client, name) for name in (ENCODED, SECONDS, IMAGES)] == [count + 5 for count in before]
+            # A request is counted once its answer is on its way, so that its client may ask for the count too early.
+            wait_until(lambda: counts(client) == [count + 5 for count in before])  # noqa: B023  (called at once)
             assert metric(client, 'hourglass_model_version{model="digits"}') >= 1
             memory = re.findall(
                 r'^process_resident_memory_bytes\{worker="(\d)"\}', client.get("/metrics").text, re.MULTILINE
