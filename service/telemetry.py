@@ -6,9 +6,8 @@ worker that takes another's place goes on counting where that one ended, so noth
 
 import os
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, values
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -19,7 +18,6 @@ from prometheus_client.registry import Collector
 
 from service.ledger import Ledger
 
-_Metric = TypeVar("_Metric", Counter, Histogram)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
@@ -29,7 +27,6 @@ class Telemetry:
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self, ledger: Ledger | None = None) -> None:
-        self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
         ledger = ledger or Ledger()
         counted = self._scraped = CollectorRegistry()
         if ledger.folder is not None:
@@ -48,6 +45,11 @@ class Telemetry:
         self.bundles_refused = Counter(
             "hourglass_bundles_refused_total", "Bundles that failed their checks.", ("model",), registry=counted
         )
+        # What to call for given labels is kept, since finding it takes longer than calling it.
+        self._of_requests = cache(lambda method, route, status: (
+            self.requests.labels(method, route, status).inc, self.seconds.labels(route).observe
+        ))  # fmt: skip
+        self._of_images = cache(lambda model, operation: self.images.labels(model, operation).inc)
         self.model_versions: dict[str, int] = {}
         """The version that each model serves."""
         self._scraped.register(_Gauges(ledger, self.model_versions))
@@ -56,20 +58,13 @@ class Telemetry:
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer and the time that it took."""
-        self._child(self.requests, method, route, str(status)).inc()
-        self._child(self.seconds, route).observe(seconds)
+        count, observe = self._of_requests(method, route, status)
+        count()
+        observe(seconds)
 
     def count_images(self, model: str, operation: str, count: int) -> None:
         """Count images or latents that one request brings."""
-        self._child(self.images, model, operation).inc(count)
-
-    def _child(self, metric: _Metric, *labels: str) -> _Metric:
-        """A metric with its labels, kept, since looking it up takes longer than counting."""
-        key = (metric, labels)
-        if key not in self._children:
-            self._children[key] = metric.labels(*labels)
-        child: _Metric = self._children[key]
-        return child
+        self._of_images(model, operation)(count)
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""
