@@ -1,8 +1,8 @@
 """One request on its way down and up: admitted, read, computed on and answered within its deadline."""
 
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Literal
 
@@ -15,7 +15,7 @@ from service.body import read_body, slow_body
 from service.calls import Call, Choice
 from service.deadline import Deadline
 from service.headers import header, header_list
-from service.inputs import BodyReader, Inputs, Kind
+from service.inputs import Inputs, Kind
 from service.negotiation import negotiate
 from service.operation import Asked, Operation
 from service.parts import Parts
@@ -45,14 +45,26 @@ class Exchange:
         """
         return negotiate(header_list(self.scope, b"accept"), offered)
 
-    def inputs(self, takes: frozenset[Kind]) -> "_Reading":
+    @asynccontextmanager
+    async def inputs(self, takes: frozenset[Kind]) -> AsyncIterator[Inputs]:
         """Admit the request, read its body, and hold its places in the queue until the block ends.
 
         Raises:
             Refusal: What is wrong with the body, or `Overloaded`, or `DeadlineExceeded`.
             ClientDisconnect: The client left.
         """
-        return _Reading(self, self.model.reader(takes))
+        reader, content_type = self.model.reader(takes), header(self.scope, b"content-type")
+        media_type = reader.check_media_type(content_type)
+        with self.parts.admission.admit() as ticket, self.in_time() as block:
+            body = [await self._read_body(ticket, block)]  # in a list, so that it can be let go of
+            inputs = reader.read_quickly(media_type, body[0], self.deadline)
+            if inputs is None:
+                inputs = await self.parts.workers.decode(
+                    lambda: reader.read(content_type, body.pop(), self.deadline), len(body[0])
+                )
+            ticket.hold_images(inputs.count)
+            self.parts.telemetry.count_images(self.model.name, self.scope["route"].path[1:], inputs.count)
+            yield inputs
 
     async def answer(self, media_type: str, write: Callable[[], bytes], values: int = BULK_VALUES) -> Answer:
         """Encode an answer of so many numbers; its headers name the model."""
@@ -83,6 +95,14 @@ class Exchange:
             ClientDisconnect: The client has left.
         """
         return InTime(self.parts.timekeeper, self.deadline, self.receive)
+
+    async def _read_body(self, ticket: Ticket, block: "InTime") -> bytes:
+        """The body; only once it is there the client is watched, since that is done by receiving, too."""
+        settings = self.parts.settings
+        block.expect_body(settings.body_timeout_s)
+        body = await read_body(self.scope, self.receive, ticket, settings.max_body_bytes)
+        block.expect_answer(self.receive)
+        return body
 
 
 class InTime(Block):
@@ -116,53 +136,3 @@ class InTime(Block):
             if self._body_timeout_s is not None:
                 raise slow_body(self._body_timeout_s) from timeout
             raise ClientDisconnect if self.has_left else self._deadline.exceeded() from timeout
-
-
-class _Reading:
-    """The block in which a request is admitted and its inputs are there.
-
-    As a class, since a generator with `asynccontextmanager` takes longer than most of what happens here.
-    """
-
-    __slots__ = ("_exchange", "_in_time", "_reader", "_ticket")
-
-    def __init__(self, exchange: Exchange, reader: BodyReader) -> None:
-        self._exchange, self._reader = exchange, reader
-        self._in_time = exchange.in_time()
-
-    async def __aenter__(self) -> Inputs:
-        exchange, reader, parts = self._exchange, self._reader, self._exchange.parts
-        content_type = header(exchange.scope, b"content-type")
-        media_type = reader.check_media_type(content_type)
-        ticket = self._ticket = parts.admission.admit()
-        ticket.__enter__()
-        self._in_time.__enter__()
-        try:
-            body = [await self._read_body(ticket)]  # in a list, so that it can be let go of
-            inputs = reader.read_quickly(media_type, body[0], exchange.deadline)
-            if inputs is None:
-                inputs = await parts.workers.decode(
-                    lambda: reader.read(content_type, body.pop(), exchange.deadline), len(body[0])
-                )
-            ticket.hold_images(inputs.count)
-        except BaseException:
-            await self.__aexit__(*sys.exc_info())
-            raise
-        parts.telemetry.count_images(exchange.model.name, exchange.scope["route"].path[1:], inputs.count)
-        return inputs
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self._in_time.__exit__(kind, error, traceback)
-        finally:
-            self._ticket.__exit__(kind, error, traceback)
-
-    async def _read_body(self, ticket: Ticket) -> bytes:
-        """The body; only once it is there the client is watched, since that is done by receiving, too."""
-        exchange, settings = self._exchange, self._exchange.parts.settings
-        self._in_time.expect_body(settings.body_timeout_s)
-        body = await read_body(exchange.scope, exchange.receive, ticket, settings.max_body_bytes)
-        self._in_time.expect_answer(exchange.receive)
-        return body

@@ -20,6 +20,7 @@ from service.express import Express, Ride
 class ExpressProtocol(HttpToolsProtocol):
     """One connection."""
 
+    _is_parsing = False
     _held: tuple[RequestResponseCycle, Call] | None = None
     """A request that may be taken, once its body is there."""
     _ride: Ride | None = None
@@ -27,7 +28,9 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; what is then still without its whole body goes the longer way."""
+        self._is_parsing = True
         super().data_received(data)
+        self._is_parsing = False
         if self._held is not None:
             cycle, _ = self._held
             self._held = None
@@ -53,10 +56,12 @@ class ExpressProtocol(HttpToolsProtocol):
         call = express.find(cast(Scope, cycle.scope)) if express is not None and app is self.app else None
         if call is None or not cycle.keep_alive or cycle.waiting_for_100_continue or self.flow.write_paused:
             super()._start_asgi_task(cycle, app)
-        elif cycle.more_body:
-            self._held = cycle, call
-        else:
+        elif not cycle.more_body:
             self._offer(cycle, call)
+        elif self._is_parsing:
+            self._held = cycle, call
+        else:  # it came behind another, and not as a whole
+            super()._start_asgi_task(cycle, app)
 
     def _offer(self, cycle: RequestResponseCycle, call: Call) -> None:
         express: Express = self.app_state["express"]

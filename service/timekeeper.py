@@ -3,7 +3,7 @@
 import asyncio
 import time
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from starlette.types import Receive
 
@@ -68,7 +68,7 @@ class Block:
         self._is_over = self.has_left = False
         self._looks = 0
 
-    def __enter__(self) -> "Block":
+    def __enter__(self) -> Self:
         task = asyncio.current_task()
         assert task is not None
         self._task, self._cancelling = task, task.cancelling()

@@ -889,7 +889,6 @@ def test_a_client_whose_body_came_slowly_and_that_leaves_frees_its_place(ways: W
         wait_until(lambda: express.metrics()["hourglass_queue_images"] == 0, seconds=10)
 
 
-@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="it is held until its whole body comes")
 def test_a_request_of_which_only_a_part_came_behind_another_is_refused_in_time(models_dir: Path) -> None:
     with listening(models_dir, body_timeout_s=0.3, default_model="digits") as express:
         one = raw(case("/encode", npy_body(np.zeros((1, 64), np.uint8))))
