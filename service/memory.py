@@ -4,8 +4,9 @@ import ctypes
 import gc
 import sys
 
-_YOUNG_OBJECTS = 10_000
-"""After so many new objects the young are collected; a request makes about a hundred, and nearly none in cycles."""
+_THRESHOLDS = 1_000, 10, 5
+"""New objects until the young are collected, and how often that is until older ones are: soon enough that what
+refusals leave in cycles, tracebacks with the bodies that they refused, does not pile up."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LARGE_BYTES, _KEPT_BYTES, _ARENAS = 16 * 2**20, 32 * 2**20, 2
 
@@ -17,7 +18,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
+    gc.set_threshold(*_THRESHOLDS)
 
 
 def bound_heap() -> None:

@@ -376,6 +376,26 @@ def test_a_batch_waits_for_others_and_never_longer_than_its_delay() -> None:
     assert model.sizes[0] > 1
 
 
+def test_the_delay_is_over_when_the_first_of_those_who_wait_has_waited_for_it() -> None:
+    model = Model(is_open=False)
+
+    async def scenario(batcher: Batcher) -> None:
+        full = begin(batcher, rows(0, 4))
+        await until(lambda: len(model.batches) == 1)
+        first = asyncio.get_running_loop().create_future()
+        batcher.submit(rows(4), Deadline.after(FAR), first.set_result).arrived -= FAR
+        second = begin(batcher, rows(5))
+        await asyncio.sleep(0)
+        model.gate.set()
+        await first
+        await answered(full, second)
+
+    began = time.monotonic()
+    run(scenario, model, max_delay_s=FAR / 2)
+    assert time.monotonic() - began < FAR / 4
+    assert model.batches == [[0, 1, 2, 3], [4, 5]]
+
+
 def test_small_batches_are_computed_on_the_event_loop_and_larger_ones_in_the_pool() -> None:
     model = Model()
 
