@@ -194,7 +194,7 @@ class Batcher:
                 return
 
     def _rows_waiting(self) -> int:
-        return sum(entry.left for entry in self._waiting)
+        return sum(entry.left for entry in self._waiting if entry.is_open)
 
     def _next_batch(self) -> _Batch:
         """Take the next rows off those who wait; who left, or is too late, is dropped."""

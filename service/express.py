@@ -19,7 +19,6 @@ from service.batcher import Answers
 from service.calls import Call
 from service.context import MAX_HEADER_BYTES, own_headers, request_id_of
 from service.deadline import Deadline
-from service.errors import Refusal
 from service.media import JSON, NPY, PNG
 from service.negotiation import negotiate
 from service.operation import Asked, Operation
@@ -54,7 +53,7 @@ class Express:
         ticket = self._parts.admission.admit()
         try:
             asked = self._read(call.operation, model, headers, body, ticket)
-        except Refusal:
+        except Exception:  # a refusal, or a defect: the longer way says which
             asked = None
         if asked is None:
             ticket.release()
