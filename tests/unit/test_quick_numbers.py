@@ -27,7 +27,9 @@ def test_images_of_any_shape_are_read_as_they_are() -> None:
     pixels = np.arange(12, dtype=np.float32).reshape(2, 2, 3, 1) / 16
     for shape in ((2, 6), (2, 2, 3), (2, 2, 3, 1)):
         np.testing.assert_array_equal(quickly(pixels.reshape(shape).tolist()), pixels)
-    np.testing.assert_array_equal(quickly([[0, 51, 255, 0, 0, 0]], pixel_range="byte").ravel()[:3], np.float32([0, 0.2, 1]))
+    np.testing.assert_array_equal(
+        quickly([[0, 51, 255, 0, 0, 0]], pixel_range="byte").ravel()[:3], np.array([0, 0.2, 1], np.float32)
+    )
 
 
 @pytest.mark.parametrize("value", [1 + 1e-12, -1e-300, 2, -1, 1e300])
