@@ -8,7 +8,7 @@ _THRESHOLDS = 1_000, 10, 5
 """New objects until the young are collected, and how often that is until older ones are: soon enough that what
 refusals leave in cycles, tracebacks with the bodies that they refused, does not pile up."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_LARGE_BYTES, _KEPT_BYTES, _ARENAS = 16 * 2**20, 32 * 2**20, 2
+_LARGE_BYTES, _KEPT_BYTES, _ARENAS = 16 * 2**20, 32 * 2**20, 1
 
 
 def settle() -> None:
@@ -26,7 +26,7 @@ def bound_heap() -> None:
 
     By default each block above 128 KB comes fresh from the kernel, page by page: reading 256 images from JSON then
     takes 10 ms instead of 4. It learns to keep such blocks, up to 32 MB, in an arena for each thread: what a few very
-    large requests took then stays for ever. So: blocks below 16 MB are kept, up to 32 MB in each of two arenas.
+    large requests took then stays for ever. So: blocks below 16 MB are kept, up to 32 MB of them, in one arena for all.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
