@@ -60,7 +60,7 @@ class ImageReader:
             body.release()
         return self._collect(
             items,
-            lambda item: self._from_numbers(next(arrays), white) if is_list(item) else self._from_text(item),
+            lambda item: self._from_list(next(arrays), white) if is_list(item) else self._from_text(item),
             deadline,
         )
 
@@ -127,7 +127,7 @@ class ImageReader:
             raise InvalidBody("expected a base64 string, a data URI, or nested lists of numbers")
         return self._decode(decode_base64(item))
 
-    def _from_numbers(self, array: NDArray[np.float64] | WrongShape, white: float) -> NDArray[np.float32]:
+    def _from_list(self, array: NDArray[np.float64] | WrongShape, white: float) -> NDArray[np.float32]:
         if isinstance(array, WrongShape):
             raise WrongShape(f"expected numbers {self._expected()}, {array.detail}")
         if array.shape not in self._shapes:

@@ -10,7 +10,7 @@ from service.autoencoder import set_threads
 Answer = TypeVar("Answer")
 
 QUICK_VALUES = 2**13
-"""Up to so many numbers work on an array takes some 100 us at most: less than going to a thread and back is worth."""
+"""Up to so many numbers work is done on the event loop: ten images of MNIST, which take below a millisecond as PNGs."""
 BULK_VALUES = 2**16
 """From so many numbers, or bytes, on a request is large, and does not share its threads with small ones."""
 
