@@ -19,7 +19,19 @@ from service.ledger import Ledger
 from service.openapi import install_openapi
 from service.parts import Parts
 from service.problems import install_problems
-from service.routes import decode, docs, encode, health, interpolate, metrics, models, problems, reconstruct, tsne
+from service.routes import (
+    decode,
+    docs,
+    encode,
+    health,
+    interpolate,
+    metrics,
+    models,
+    problems,
+    reconstruct,
+    reference,
+    tsne,
+)
 from service.settings import Settings
 from service.shortcut import Shortcut
 
@@ -45,7 +57,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None) -> Hourglass:
         dependencies=[Depends(refuse_unknown_parameters)], generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.parts = Parts.of(settings, ledger or Ledger())
-    for module in (encode, decode, reconstruct, interpolate, tsne, models, health, metrics, problems):
+    for module in (encode, decode, reconstruct, interpolate, tsne, models, reference, health, metrics, problems):
         app.include_router(module.router)
     app.router.include_router(docs.router)
     app.mount("/swagger-ui", docs.swagger_ui)
