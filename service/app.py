@@ -27,6 +27,7 @@ from service.routes import (
     interpolate,
     metrics,
     models,
+    playground,
     problems,
     reconstruct,
     reference,
@@ -59,9 +60,10 @@ def create_app(settings: Settings, ledger: Ledger | None = None) -> Hourglass:
     app.state.parts = Parts.of(settings, ledger or Ledger())
     for module in (encode, decode, reconstruct, interpolate, tsne, models, reference, health, metrics, problems):
         app.include_router(module.router)
-    app.router.include_router(docs.router)
+    for pages in (playground, docs):
+        app.router.include_router(pages.router)
     app.mount("/swagger-ui", docs.swagger_ui)
-    app.mount("/static", docs.static)
+    app.mount("/static", playground.static)
     install_problems(app)
     install_openapi(app)
     app.openapi()  # now, since it takes long for the event loop
