@@ -7,7 +7,7 @@ from service.maps import DEFAULT_PERPLEXITY, MapAnswer, MapJob, SpaceMap
 from service.metrics import MapQuality
 from service.plots import draw_maps
 from service.separability import LabelledFeatures, knn_accuracy_within, silhouette, trustworthiness
-from service.tsne import Embedding, embed, rescaled
+from service.tsne import Embedding, embed, standardised
 
 
 def compute(job: MapJob) -> MapAnswer:
@@ -25,7 +25,7 @@ def measure_map(embedding: Embedding, features: Features, labels: Labels | None)
     return MapQuality(
         kl_divergence=embedding.kl_divergence,
         perplexity=embedding.perplexity,
-        trustworthiness=trustworthiness(rescaled(features), embedding.coordinates),
+        trustworthiness=trustworthiness(standardised(features), embedding.coordinates),
         knn_accuracy=None if placed is None else knn_accuracy_within(placed),
         silhouette=None if placed is None else silhouette(placed),
     )
