@@ -100,8 +100,10 @@ def _digest(*parts: str | bytes | Features | Pixels) -> bytes:
     """A hash of several things, in which none can pass for a part of another."""
     whole = blake2b(digest_size=32)
     for part in parts:
-        content = part.encode() if isinstance(part, str) else part
-        content = memoryview(content if isinstance(content, bytes) else np.ascontiguousarray(content).reshape(-1))
+        if isinstance(part, np.ndarray):
+            content = np.ascontiguousarray(part).reshape(-1).data
+        else:
+            content = memoryview(part.encode() if isinstance(part, str) else part)
         whole.update(content.nbytes.to_bytes(8, "big"))
         whole.update(content)
     return whole.digest()
