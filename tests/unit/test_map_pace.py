@@ -17,7 +17,10 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr(map_pace.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(map_pace, "time", self)
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 class Told:
