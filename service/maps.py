@@ -17,6 +17,7 @@ from service.metrics import MapQuality
 Space: TypeAlias = Literal["image", "latent"]
 SpaceChoice: TypeAlias = Literal["image", "latent", "both"]
 PictureFormat: TypeAlias = Literal["png", "svg"]
+Phase: TypeAlias = Literal["neighbours", "exaggeration", "refinement"]
 Coordinates: TypeAlias = NDArray[np.float32]
 """Where the points of a map lie, shape (n_points, dimensions)."""
 MIN_POINTS = 4
@@ -37,6 +38,26 @@ class MapJob:
     iterations: int = 750
     seed: int = 0
     picture: PictureFormat | None = None
+    given: "MapAnswer | None" = None
+    """The maps, where they are known already: then only the picture is drawn."""
+
+
+@dataclass(frozen=True)
+class MapProgress:
+    """How far a job has come."""
+
+    space: Space
+    phase: Phase
+    iteration: int
+    iterations: int
+    """Of each space."""
+    kl_divergence: float | None
+    """None while neighbours are searched."""
+    elapsed_s: float
+    """Since the job was begun."""
+    remaining_s: float | None
+    """Until all spaces should be laid out; None while nothing is known of it."""
+    coordinates: Coordinates | None
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,23 @@
 """POST /tsne: images, latents or the bundle's own sample in; out, t-SNE maps of them."""
 
 from collections.abc import Iterator
+from functools import partial
+from hashlib import blake2b
 from typing import Annotated, Any, Literal, cast
 
+import numpy as np
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from service.arrays import Features, flat, to_unit
+from service.arrays import Features, Pixels, flat, to_unit
 from service.dependencies import MapExchangeDep, Unset
 from service.errors import Fault, InvalidParameter, TooManyPoints
 from service.exchange import Exchange
 from service.inputs import Inputs, Kind
 from service.labels import check_labels
+from service.map_stream import MapStream
 from service.maps import MIN_POINTS, MapAnswer, MapJob, PictureFormat, Space, SpaceChoice, check
-from service.media import CSV, MAP_ANSWERS, PNG, SVG
+from service.media import CSV, EVENT_STREAM, JSON, MAP_ANSWERS, PNG, SVG
 from service.outputs import write_csv, write_json
 from service.route_docs import BODY_REFUSALS, MAP_REFUSALS, MODEL_REFUSALS, REFERENCE_EXAMPLES, answers, images_or
 from service.schemas import LabelledImagesBody, LabelledLatentsBody, ReferenceBody, TsneReply
@@ -39,6 +43,9 @@ class Options(BaseModel):
         DEFAULT_ITERATIONS, ge=250, le=MOST_ITERATIONS, description="Gradient steps, 250 of early exaggeration."
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="The same seed and points give the same map.")
+    progress: Literal["numbers", "coordinates"] = Field(
+        "numbers", description="What a stream tells of progress: numbers, or the coordinates so far too."
+    )
 
 
 @router.post(
@@ -58,14 +65,21 @@ async def tsne(exchange: MapExchangeDep, options: Annotated[Options, Query()]) -
 
     Takes images, latents (in image space: what they decode to) or `{"reference": true}`, the bundle's sample of test
     images. With labels each map says how well the classes keep apart. A client that leaves stops the computation.
+
+    As `text/event-stream` the answer tells how far it has come: `progress` events, and in the end one `result`, whose
+    data is the JSON answer, or `problem`, whose data is a problem document.
     """
-    media_type = exchange.negotiate(MAP_ANSWERS)
+    media_type, maps = exchange.negotiate(MAP_ANSWERS), exchange.parts.maps
     _check_options(options, exchange.parts.settings)
-    exchange.parts.maps.check_place()
     async with exchange.inputs(frozenset(Kind)) as inputs:
+        key = await exchange.parts.workers.run(lambda: _key(exchange.model, inputs, options))
+        maps.check_place(key)
         job = await _job(exchange, inputs, options, _PICTURES.get(media_type))
-    with exchange.in_time():  # its places in the queue of images are free again
-        answer = await exchange.parts.maps.run(job)
+    if media_type == EVENT_STREAM:  # its places in the queue of images are free again
+        write = partial(_write, JSON, exchange.model, job)
+        return MapStream(exchange, key, job, write, with_coordinates=options.progress == "coordinates")
+    with exchange.in_time():
+        answer = await maps.answer(key, job, _digest(key, media_type, options.model_dump_json()))
         return await exchange.answer(media_type, lambda: _write(media_type, exchange.model, job, answer))
 
 
@@ -73,6 +87,26 @@ def _check_options(options: Options, settings: Settings) -> None:
     if options.iterations > settings.max_map_iterations:
         rule = f"at most {settings.max_map_iterations} are allowed here"
         raise InvalidParameter(f"iterations: {rule}.", [Fault(rule, parameter="iterations")])
+
+
+def _key(model: ServedModel, inputs: Inputs, options: Options) -> bytes:
+    """What tells apart requests whose maps differ."""
+    asked = options.model_dump_json(include={"space", "dimensions", "perplexity", "iterations", "seed"})
+    files = model.bundle.manifest.files
+    return _digest(*files.values(), asked, inputs.kind, repr(inputs.labels), inputs.pixels, inputs.latents)
+
+
+def _digest(*parts: str | bytes | Features | Pixels) -> bytes:
+    """A hash of several things, in which none can pass for a part of another."""
+    whole = blake2b(digest_size=32)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            content = np.ascontiguousarray(part).reshape(-1).data
+        else:
+            content = memoryview(part.encode() if isinstance(part, str) else part)
+        whole.update(content.nbytes.to_bytes(8, "big"))
+        whole.update(content)
+    return whole.digest()
 
 
 async def _job(exchange: Exchange, inputs: Inputs, options: Options, picture: PictureFormat | None) -> MapJob:
