@@ -22,6 +22,8 @@ HOMES = {
     "pydantic_settings": {"service/settings.py"},
     "uvicorn": {"service/server.py", "service/supervisor.py", "service/protocol.py"},
     "imagecodecs": {"service/png.py"},
+    "numba": {"service/tsne/compiled.py"},
+    "threadpoolctl": {"service/tsne/compiled.py"},
     "jinja2": {"training/pages.py"},
     "torchvision": {"training/vision.py"},
     "filelock": {"training/run.py"},

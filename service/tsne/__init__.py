@@ -1,0 +1,8 @@
+"""t-SNE (van der Maaten & Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html), made for CPUs.
+
+`embedding` → `neighbours` → `affinities` → `initial` → `descent` → repulsion, `exact` or by `grid`
+"""
+
+from service.tsne.embedding import EXAGGERATED, Embedding, OnProgress, Phase, Progress, Stopped, embed, standardised
+
+__all__ = ["EXAGGERATED", "Embedding", "OnProgress", "Phase", "Progress", "Stopped", "embed", "standardised"]

@@ -1,0 +1,142 @@
+"""Attraction, the steps that follow from all forces, and the divergence that they lower."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.tsne.affinities import Affinities
+from service.tsne.compiled import compiled, parallel, prange
+from service.tsne.exact import ExactRepulsion
+from service.tsne.grid import GridRepulsion
+
+MOST_EXACT = 2500
+"""Points in the plane up to which all pairs are quicker than a grid."""
+_EXAGGERATION = 12.0
+_ONE, _MOMENTUM = np.float32(1), np.float32(0.8)
+_MORE, _LESS, _LEAST_GAIN = np.float32(0.2), np.float32(0.8), np.float32(0.01)
+_LONGEST_STEP = np.float32(5)
+
+
+class Descent:
+    """A map on its way down: where its points are, and how each coordinate moves."""
+
+    def __init__(self, places: NDArray[np.float32], affinities: Affinities) -> None:
+        dimensions, points = places.shape
+        self.places = places
+        """(dimensions, n)"""
+        self._affinities = affinities
+        self._repulsion = GridRepulsion(points) if dimensions == 2 and points > MOST_EXACT else ExactRepulsion(points)
+        self._motion = np.stack([np.zeros_like(places), np.ones_like(places)])
+        self._forces = np.empty((2, dimensions, points), np.float32)
+
+    def step(self, is_exaggerated: bool) -> None:
+        """Move every point along `exaggeration * sum_j p_ij q_ij (y_i - y_j) - sum_j q_ij^2 (y_i - y_j) / sum q`.
+
+        That is a quarter of the gradient. The rate is the number of points over the exaggeration (Belkina et al. 2019,
+        doi:10.1038/s41467-019-13055-y).
+        """
+        matrix, (attraction, repulsion) = self._affinities, self._forces
+        normaliser = np.float32(1 / self._repulsion(self.places, repulsion))
+        attract = _attract_in_plane if len(self.places) == 2 else _attract_in_space
+        attract(self.places, matrix.starts, matrix.columns, matrix.values, attraction)
+        exaggeration = np.float32(_EXAGGERATION if is_exaggerated else 1)
+        rate = np.float32(self.places.shape[1] / exaggeration)
+        _move(self.places, self._motion, self._forces, exaggeration, normaliser, rate)
+
+    def divergence(self) -> float:
+        """The KL divergence of the map from its affinities."""
+        matrix, sums = self._affinities, np.empty(self.places.shape[1], np.float64)
+        kernels = self._repulsion(self.places, self._forces[1])
+        _sum_logarithms(self.places, matrix.starts, matrix.columns, matrix.values, sums)
+        return float(matrix.entropy_term + sums.sum() + np.log(kernels))
+
+
+@compiled
+def _move(
+    places: NDArray[np.float32],
+    motion: NDArray[np.float32],
+    forces: NDArray[np.float32],
+    exaggeration: np.float32,
+    normaliser: np.float32,
+    rate: np.float32,
+) -> None:
+    """One step with momentum and gains (Jacobs 1988, doi:10.1016/0893-6080(88)90003-2), none longer than 5.
+
+    `motion` holds velocities and gains, `forces` attraction and repulsion.
+    """
+    dimensions, points = places.shape
+    for i in range(points):
+        square = np.float32(0)
+        for k in range(dimensions):
+            slope = exaggeration * forces[0, k, i] - normaliser * forces[1, k, i]
+            gain = motion[1, k, i]
+            gain = max(gain + _MORE if slope * motion[0, k, i] < 0 else gain * _LESS, _LEAST_GAIN)
+            velocity = _MOMENTUM * motion[0, k, i] - rate * gain * slope
+            motion[0, k, i], motion[1, k, i] = velocity, gain
+            square += velocity * velocity
+        length = np.sqrt(square)
+        share = _LONGEST_STEP / length if length > _LONGEST_STEP else _ONE
+        for k in range(dimensions):
+            motion[0, k, i] *= share
+            places[k, i] += motion[0, k, i]
+
+
+@parallel
+def _attract_in_plane(
+    places: NDArray[np.float32],
+    starts: NDArray[np.uint32],
+    columns: NDArray[np.uint32],
+    values: NDArray[np.float32],
+    forces: NDArray[np.float32],
+) -> None:
+    xs, ys = places[0], places[1]
+    for i in prange(len(xs)):
+        x, y = xs[i], ys[i]
+        fx = fy = np.float32(0)
+        for entry in range(starts[i], starts[i + 1]):
+            j = columns[entry]
+            dx, dy = x - xs[j], y - ys[j]
+            pull = values[entry] / (_ONE + dx * dx + dy * dy)
+            fx += pull * dx
+            fy += pull * dy
+        forces[0, i], forces[1, i] = fx, fy
+
+
+@parallel
+def _attract_in_space(
+    places: NDArray[np.float32],
+    starts: NDArray[np.uint32],
+    columns: NDArray[np.uint32],
+    values: NDArray[np.float32],
+    forces: NDArray[np.float32],
+) -> None:
+    xs, ys, zs = places[0], places[1], places[2]
+    for i in prange(len(xs)):
+        x, y, z = xs[i], ys[i], zs[i]
+        fx = fy = fz = np.float32(0)
+        for entry in range(starts[i], starts[i + 1]):
+            j = columns[entry]
+            dx, dy, dz = x - xs[j], y - ys[j], z - zs[j]
+            pull = values[entry] / (_ONE + dx * dx + dy * dy + dz * dz)
+            fx += pull * dx
+            fy += pull * dy
+            fz += pull * dz
+        forces[0, i], forces[1, i], forces[2, i] = fx, fy, fz
+
+
+@parallel
+def _sum_logarithms(
+    places: NDArray[np.float32],
+    starts: NDArray[np.uint32],
+    columns: NDArray[np.uint32],
+    values: NDArray[np.float32],
+    sums: NDArray[np.float64],
+) -> None:
+    for i in prange(places.shape[1]):
+        total = np.float32(0)
+        for entry in range(starts[i], starts[i + 1]):
+            square = np.float32(0)
+            for k in range(len(places)):
+                difference = places[k, i] - places[k, columns[entry]]
+                square += difference * difference
+            total += values[entry] * np.log(_ONE + square)
+        sums[i] = total

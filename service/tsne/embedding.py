@@ -1,0 +1,142 @@
+"""t-SNE from end to end: vectors in, a map of two or three dimensions out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.arrays import Features
+from service.maps import DEFAULT_PERPLEXITY, MIN_POINTS, Coordinates, largest_perplexity
+from service.tsne.affinities import Affinities
+from service.tsne.compiled import single_threaded_blas
+from service.tsne.descent import Descent
+from service.tsne.initial import begin
+from service.tsne.neighbours import find_neighbours
+
+Phase: TypeAlias = Literal["neighbours", "exaggeration", "refinement"]
+EXAGGERATED = 250
+"""Steps of early exaggeration, in which neighbours pull more than they should, so that clusters find each other."""
+_EVERY_S = 0.05
+
+
+class Stopped(Exception):
+    """`on_progress` asked for the end of the run."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A map: its coordinates, the KL divergence reached, and what it was computed with."""
+
+    coordinates: Coordinates
+    kl_divergence: float
+    perplexity: float
+    iterations: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    phase: Phase
+    iteration: int
+    """Steps done of all `iterations`."""
+    iterations: int
+    _state: "tuple[Descent, NDArray[np.intp]] | None" = None
+
+    @cached_property
+    def kl_divergence(self) -> float | None:
+        """The divergence of the map so far, computed when asked for; None while neighbours are searched."""
+        return None if self._state is None else self._state[0].divergence()
+
+    @cached_property
+    def coordinates(self) -> Coordinates | None:
+        """The map so far, (n_samples, dimensions); None while neighbours are searched."""
+        return None if self._state is None else _in_place(*self._state)
+
+
+OnProgress: TypeAlias = Callable[[Progress], bool | None]
+
+
+def embed(
+    features: Features,
+    *,
+    dimensions: Literal[2, 3] = 2,
+    perplexity: float = DEFAULT_PERPLEXITY,
+    iterations: int = 750,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Embedding:
+    """Lay vectors out in 2 or 3 dimensions so that near neighbours stay near.
+
+    The same vectors, in whatever order, give the same map for the same seed on any number of threads.
+
+    Args:
+        features: At least four vectors, shape (n_samples, n_features).
+        dimensions: 2 or 3; in 3 the cost grows with the square of the number of samples.
+        perplexity: Roughly how many neighbours each point minds: small shows fine grain, large shows the whole. It is
+            lowered to (n_samples - 1) / 3 where there are too few samples for it.
+        iterations: Gradient steps, the 250 of early exaggeration included; at least 250.
+        seed: Of the noise that is added to the first places. Maps of different seeds differ little.
+        on_progress: Called every 50 ms, or after each step that takes longer; what it returns as true stops the run.
+
+    Raises:
+        ValueError: Fewer than four samples, or numbers that are not finite.
+        Stopped: `on_progress` said so.
+    """
+    if len(features) < MIN_POINTS:
+        raise ValueError(f"t-SNE needs at least {MIN_POINTS} samples, got {len(features)}")
+    if not np.isfinite(features).all():
+        raise ValueError("t-SNE needs finite numbers")
+    watch = _Watch(on_progress, iterations)
+    order = _canonical_order(features)
+    points = standardised(features[order])
+    fitting = min(perplexity, largest_perplexity(len(points)))
+    with single_threaded_blas():
+        neighbours = find_neighbours(points, max(1, int(3 * fitting)), lambda: watch.look("neighbours", 0))
+        descent = Descent(begin(points, dimensions, seed), Affinities.of(neighbours, fitting))
+    for iteration in range(iterations):
+        is_early = iteration < EXAGGERATED
+        descent.step(is_early)
+        watch.look("exaggeration" if is_early else "refinement", iteration + 1, (descent, order))
+    return Embedding(_in_place(descent, order), descent.divergence(), fitting, iterations, seed)
+
+
+class _Watch:
+    """Calls back now and then."""
+
+    def __init__(self, on_progress: OnProgress | None, iterations: int) -> None:
+        self._on_progress, self._iterations = on_progress, iterations
+        self._next = time.monotonic() + _EVERY_S
+
+    def look(self, phase: Phase, iteration: int, state: tuple[Descent, NDArray[np.intp]] | None = None) -> None:
+        if self._on_progress is not None and time.monotonic() >= self._next:
+            if self._on_progress(Progress(phase, iteration, self._iterations, state)):
+                raise Stopped
+            self._next = time.monotonic() + _EVERY_S
+
+
+def _canonical_order(features: Features) -> NDArray[np.intp]:
+    """The order of vectors by their bytes, so that rounding does not depend on the order in which they come."""
+    rows = np.ascontiguousarray(features, np.float32) + np.float32(0)  # there is one zero
+    return rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0].argsort(kind="stable")
+
+
+def standardised(features: Features) -> Features:
+    """The same vectors about the origin and within 1, whose squares float32 can hold; maps depend on neither."""
+    wide = features.astype(np.float64)
+    wide -= wide.mean(axis=0)
+    spread = np.abs(wide).max(initial=0)
+    return np.ascontiguousarray(wide / spread if spread else wide, np.float32)
+
+
+def _in_place(descent: Descent, order: NDArray[np.intp]) -> Coordinates:
+    """The coordinates about the origin, (n_samples, dimensions), in the order in which the samples came."""
+    centred = descent.places - descent.places.mean(axis=1, keepdims=True, dtype=np.float64)
+    coordinates = np.empty(centred.shape[::-1], np.float32)
+    coordinates[order] = centred.T
+    return coordinates
