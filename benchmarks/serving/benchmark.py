@@ -11,9 +11,9 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
+from benchmarks.environment import InstallFailed, installed_versions, prepare_environment
 from benchmarks.serving.answers import RightAnswers, WrongAnswer
 from benchmarks.serving.contestants import Contestant, InProcess, Served
-from benchmarks.serving.environment import InstallFailed, installed_versions, prepare_environment
 from benchmarks.serving.peer import Launch, Peer
 from benchmarks.serving.pictures import Picture
 from benchmarks.serving.results import Failure, Measurement, Results
@@ -84,7 +84,7 @@ class Benchmark:
         self._contestants.append(InProcess(self._plan.model, self._plan.data_root, compute.torch_threads))
 
     def _start_all(self, peer: Peer, answer: Path) -> None:
-        python = prepare_environment(peer)
+        python = prepare_environment(peer.name, peer.requirements)
         self._results.versions[peer.name] = installed_versions(python)
         for number, variant in enumerate(peer.variants):
             folder = self._folder / f"{peer.name}-{number}"

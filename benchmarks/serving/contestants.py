@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from benchmarks.environment import OWN_PYTHON, ROOT
 from benchmarks.serving.answers import CHECKED, RightAnswers, check
-from benchmarks.serving.peer import OWN_PYTHON, ROOT
 from benchmarks.serving.pictures import Picture
 from benchmarks.serving.results import Figures
 from benchmarks.serving.server import Server

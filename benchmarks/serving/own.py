@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.serving.peer import OWN_PYTHON, Launch, Variant
+from benchmarks.environment import OWN_PYTHON
+from benchmarks.serving.peer import Launch, Variant
 from benchmarks.serving.peers.hourglass import PEER
 from benchmarks.serving.processes import tree
 from benchmarks.serving.protocol import Request

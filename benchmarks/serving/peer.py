@@ -1,6 +1,5 @@
 """What one server is to the benchmark: how its environment is made, how it starts, and how it is asked."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 from benchmarks.serving.protocol import Call
 from benchmarks.serving.workloads import Task
 
-ROOT = Path(__file__).parents[2]
 PEERS = Path(__file__).parent / "peers"
 
 
@@ -69,6 +67,3 @@ class Peer:
     def is_ours(self) -> bool:
         """Whether it is measured to be compared with the others, not as one of them."""
         return self.requirements is None
-
-
-OWN_PYTHON = Path(sys.executable)

@@ -8,7 +8,7 @@ from service.tsne.compiled import compiled, parallel, prange
 from service.tsne.exact import ExactRepulsion
 from service.tsne.grid import GridRepulsion
 
-MOST_EXACT = 2500
+MOST_EXACT = 3000
 """Points in the plane up to which all pairs are quicker than a grid."""
 _EXAGGERATION = 12.0
 _ONE, _MOMENTUM = np.float32(1), np.float32(0.8)
@@ -34,20 +34,32 @@ class Descent:
         That is a quarter of the gradient. The rate is the number of points over the exaggeration (Belkina et al. 2019,
         doi:10.1038/s41467-019-13055-y).
         """
-        matrix, (attraction, repulsion) = self._affinities, self._forces
+        attraction, repulsion = self._forces
         normaliser = np.float32(1 / self._repulsion(self.places, repulsion))
-        attract = _attract_in_plane if len(self.places) == 2 else _attract_in_space
-        attract(self.places, matrix.starts, matrix.columns, matrix.values, attraction)
+        attract(self.places, self._affinities, attraction)
         exaggeration = np.float32(_EXAGGERATION if is_exaggerated else 1)
         rate = np.float32(self.places.shape[1] / exaggeration)
         _move(self.places, self._motion, self._forces, exaggeration, normaliser, rate)
 
     def divergence(self) -> float:
         """The KL divergence of the map from its affinities."""
-        matrix, sums = self._affinities, np.empty(self.places.shape[1], np.float64)
-        kernels = self._repulsion(self.places, self._forces[1])
-        _sum_logarithms(self.places, matrix.starts, matrix.columns, matrix.values, sums)
-        return float(matrix.entropy_term + sums.sum() + np.log(kernels))
+        return divergence_from(self._affinities, self.places, self._repulsion)
+
+
+def attract(places: NDArray[np.float32], affinities: Affinities, forces: NDArray[np.float32]) -> None:
+    """Fill `forces` (dimensions, n) with the sums over j of p_ij q_ij (y_i - y_j); q_ij is as in `ExactRepulsion`."""
+    along = _attract_in_plane if len(places) == 2 else _attract_in_space
+    along(places, affinities.starts, affinities.columns, affinities.values, forces)
+
+
+def divergence_from(
+    affinities: Affinities, places: NDArray[np.float32], repulsion: ExactRepulsion | GridRepulsion
+) -> float:
+    """The KL divergence of a map (dimensions, n) from affinities; `repulsion` sums the kernels of all pairs."""
+    kernels = repulsion(places, np.empty_like(places))
+    sums = np.empty(places.shape[1], np.float64)
+    _sum_logarithms(places, affinities.starts, affinities.columns, affinities.values, sums)
+    return float(affinities.entropy_term + sums.sum() + np.log(kernels))
 
 
 @compiled

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from service.tsne.compiled import compiled, parallel, prange, threads
+from service.tsne.compiled import compiled, parallel, prange
 
 Four: TypeAlias = tuple[np.float32, np.float32, np.float32, np.float32]
 _WIDEST = 0.5
@@ -22,6 +22,7 @@ _FEWEST, _MOST = 64, 1024
 """Lines of the grid in one direction: fewer would blur small maps, more would take too much memory."""
 _STEP = 1.25
 """Spacings are powers of this, so that the kernel's transform is seldom computed anew."""
+_BLOCK = 256
 _REACH = np.uint32(4)
 """Lines that a cubic spline touches in each direction; unsigned, since negative indices cost time."""
 _ZERO, _HALF, _ONE, _TWO, _THREE, _FOUR, _SIX = (np.float32(value) for value in (0, 0.5, 1, 2, 3, 4, 6))
@@ -47,13 +48,15 @@ class GridRepulsion:
 
     @staticmethod
     def _convolve(charges: NDArray[np.float32], transform: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Convolve with the kernel, padded to twice the size so that opposite edges do not meet."""
+        """Convolve with the kernel, padded to twice the size so that opposite edges do not meet.
+
+        On one thread: pocketfft rounds differently on several.
+        """
         lines, length = len(charges), 2 * len(charges)
-        with fft.set_workers(threads()):
-            waves = fft.fft(fft.rfft(charges, length, 1), length, 0, overwrite_x=True)
-            waves *= transform
-            waves = fft.ifft(waves, axis=0, overwrite_x=True)[:lines]
-            return np.ascontiguousarray(fft.irfft(waves, length, 1)[:, :lines])
+        waves = fft.fft(fft.rfft(charges, length, 1), length, 0, overwrite_x=True)
+        waves *= transform
+        waves = fft.ifft(waves, axis=0, overwrite_x=True)[:lines]
+        return np.ascontiguousarray(fft.irfft(waves, length, 1)[:, :lines])
 
 
 def _measure(span: float) -> tuple[float, int]:
@@ -109,24 +112,29 @@ def _gather(
     forces: NDArray[np.float32],
     kernels: NDArray[np.float32],
 ) -> None:
-    """The potential at each point, and the force as half its negative gradient."""
-    for i in prange(places.shape[1]):
-        row, below = _locate(places[0, i], lowest[0], scale)
-        column, left = _locate(places[1, i], lowest[1], scale)
-        along, across = _weights(below), _weights(left)
-        rise, run = _slopes(below), _slopes(left)
-        total = fx = fy = _ZERO
-        for k in range(_REACH):
-            level = slope = _ZERO
-            for m in range(_REACH):
-                value = potential[row + k, column + m]
-                level += across[m] * value
-                slope += run[m] * value
-            total += along[k] * level
-            fx += rise[k] * level
-            fy += along[k] * slope
-        kernels[i] = total - _ONE  # without its own
-        forces[0, i], forces[1, i] = -_HALF * scale * fx, -_HALF * scale * fy
+    """The potential at each point, and the force as half its negative gradient.
+
+    Block by block: what vector instructions take together, and round alike, must not depend on the threads.
+    """
+    points = places.shape[1]
+    for block in prange(-(-points // _BLOCK)):
+        for i in range(block * _BLOCK, min((block + 1) * _BLOCK, points)):
+            row, below = _locate(places[0, i], lowest[0], scale)
+            column, left = _locate(places[1, i], lowest[1], scale)
+            along, across = _weights(below), _weights(left)
+            rise, run = _slopes(below), _slopes(left)
+            total = fx = fy = _ZERO
+            for k in range(_REACH):
+                level = slope = _ZERO
+                for m in range(_REACH):
+                    value = potential[row + k, column + m]
+                    level += across[m] * value
+                    slope += run[m] * value
+                total += along[k] * level
+                fx += rise[k] * level
+                fy += along[k] * slope
+            kernels[i] = total - _ONE  # without its own
+            forces[0, i], forces[1, i] = -_HALF * scale * fx, -_HALF * scale * fy
 
 
 @compiled

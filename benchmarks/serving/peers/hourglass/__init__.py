@@ -1,6 +1,7 @@
 """Ours: this checkout's service, its settings at their defaults, but for where it listens and finds its models."""
 
-from benchmarks.serving.peer import ROOT, Launch, Peer, Variant
+from benchmarks.environment import ROOT
+from benchmarks.serving.peer import Launch, Peer, Variant
 from benchmarks.serving.pictures import read_png
 from benchmarks.serving.protocol import JSON, NPY, PNG, Call, latents, npy, png, read_npy, rows
 from benchmarks.serving.workloads import Task

@@ -5,11 +5,12 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
-from benchmarks.serving.peer import OWN_PYTHON, ROOT, Peer
-
+OWN_PYTHON = Path(sys.executable)
+ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".peers"
 _STAMP = "requirements.sha256"
 
@@ -18,25 +19,27 @@ class InstallFailed(Exception):
     """A peer's environment could not be made."""
 
 
-def prepare_environment(peer: Peer) -> Path:
+def prepare_environment(name: str, requirements: Path | None) -> Path:
     """The interpreter of a peer's environment, which is made first where there is none for these pins.
+
+    Without requirements that is this process's own.
 
     torch is installed before all else, so that nothing that merely asks for some torch chooses its build.
 
     Raises:
         InstallFailed: pip could not install the pins.
     """
-    if peer.requirements is None:
+    if requirements is None:
         return OWN_PYTHON
-    folder = CACHE / peer.name
+    folder = CACHE / name
     python, stamp = folder / "bin" / "python", folder / _STAMP
-    pins = peer.requirements.read_text(encoding="utf-8")
+    pins = requirements.read_text(encoding="utf-8")
     digest = hashlib.sha256(pins.encode()).hexdigest()
     if not (stamp.exists() and stamp.read_text(encoding="utf-8") == digest):
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, with_pip=True)
         _install(python, *re.findall(r"^torch==\S+", pins, re.MULTILINE))
-        _install(python, "--requirement", str(peer.requirements))
+        _install(python, "--requirement", str(requirements))
         stamp.write_text(digest, encoding="utf-8")
     return python
 

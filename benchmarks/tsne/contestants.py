@@ -1,0 +1,68 @@
+"""Who takes part, and one run of one of them in a process of its own."""
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.environment import ROOT, prepare_environment
+
+_PINS = Path(__file__).parent / "peers"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A t-SNE in one setting."""
+
+    peer: str
+    """The module in `peers`."""
+    setting: str
+
+    @property
+    def name(self) -> str:
+        """As tables give it."""
+        return f"{self.peer}, {self.setting}"
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of its environment: the project's own, where it has no pins."""
+        pins = _PINS / f"{self.peer}.txt"
+        return prepare_environment(self.peer, pins if pins.exists() else None)
+
+
+OURS = Contestant("hourglass", "defaults (750 steps)")
+CONTESTANTS = (
+    OURS,
+    Contestant("scikit_learn", "defaults (1,000 steps)"),
+    Contestant("scikit_learn", "750 steps, all threads"),
+    Contestant("opentsne", "defaults (750 steps)"),
+    Contestant("opentsne", "750 steps, all threads"),
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    """The most memory that the process held, its libraries and the vectors included."""
+
+
+def run(contestant: Contestant, features: NDArray[np.float32]) -> tuple[Cost, NDArray[np.float32]]:
+    """Lay vectors out once, after a small map that warms everything up; the map is (n_samples, 2).
+
+    Raises:
+        subprocess.CalledProcessError: The process failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "features.npy"
+        np.save(path, features)
+        command = [str(contestant.python), "-m", "benchmarks.tsne.child", contestant.peer, contestant.setting, folder]
+        output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+        return Cost(**json.loads(output)), np.load(Path(folder) / "map.npy")

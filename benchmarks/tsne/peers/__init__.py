@@ -1,0 +1,1 @@
+"""One module a t-SNE, each with `SETTINGS` and `embed(features, setting)`; imported only in its own environment."""
