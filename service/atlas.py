@@ -59,11 +59,13 @@ class Atlas:
             Refusal: What the job ended in, or `Overloaded`.
         """
         was_kept = key in self._kept
-        with self.follow(key, replace(job, picture=None)) as run:
+        with self.follow(key, replace(job, picture=None, thumbnails=None)) as run:
             answer = await run.answer()
         if job.picture is None:
             return answer
-        with self.follow(picture_key, replace(job, spaces={}, given=answer), is_entitled=not was_kept) as run:
+        with self.follow(
+            picture_key, replace(job, spaces={}, pixels=None, given=answer), is_entitled=not was_kept
+        ) as run:
             return await run.answer()
 
     def _find(self, key: bytes) -> MapRun | None:

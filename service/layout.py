@@ -1,4 +1,4 @@
-"""Lay spaces out as maps, and measure how well each map keeps neighbours and classes."""
+"""Lay spaces out as maps, and draw them where a picture is asked for."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,10 +7,9 @@ from typing import TypeAlias
 import numpy as np
 
 from service.arrays import Features, Labels
-from service.maps import DEFAULT_PERPLEXITY, MapAnswer, MapJob, Space, SpaceMap
-from service.metrics import MapQuality
-from service.separability import LabelledFeatures, knn_accuracy_within, silhouette, trustworthiness
-from service.tsne import Embedding, Progress, embed, standardised
+from service.maps import DEFAULT_PERPLEXITY, MapAnswer, MapJob, Space
+from service.measures import Measured, measure
+from service.tsne import Embedding, Progress, embed
 
 Listener: TypeAlias = Callable[[Space, Progress], bool | None]
 """Told how far a space has come; it answers True to stop."""
@@ -23,35 +22,22 @@ def compute(job: MapJob, listener: Listener | None = None) -> MapAnswer:
         Stopped: The listener said so.
     """
     classes, labels = _numbered(job.labels) if job.labels is not None else ((), None)
-    if job.given is not None:
-        maps = job.given.maps
-    else:
-        maps = {space: _lay_out(space, features, labels, job, listener) for space, features in job.spaces.items()}
+    maps, spaces = (job.given.maps, job.given.spaces) if job.given is not None else _map(job, labels, listener)
     if job.picture is None:
-        return MapAnswer(maps, None)
-    from service.plots import draw_maps  # noqa: PLC0415  (loading matplotlib takes long, and most jobs go without)
+        return MapAnswer(maps, None, spaces)
+    from service.plots import Drawing, draw_maps  # noqa: PLC0415  (loading matplotlib takes long, and most jobs go without)
 
-    return MapAnswer(maps, draw_maps(maps, labels, classes, job.picture))
-
-
-def measure_map(embedding: Embedding, features: Features, labels: Labels | None) -> MapQuality:
-    """The numbers under a map of `features`; those of classes only where there are two or more."""
-    placed = None
-    if labels is not None and len(np.unique(labels)) > 1:
-        placed = LabelledFeatures(embedding.coordinates, labels)
-    return MapQuality(
-        kl_divergence=embedding.kl_divergence,
-        perplexity=embedding.perplexity,
-        trustworthiness=trustworthiness(standardised(features), embedding.coordinates),
-        knn_accuracy=None if placed is None else knn_accuracy_within(placed),
-        silhouette=None if placed is None else silhouette(placed),
-    )
+    drawing = Drawing(job.picture, job.theme, job.thumbnails)
+    return MapAnswer(maps, draw_maps(maps, spaces, labels, classes, drawing), spaces)
 
 
-def _lay_out(
-    space: Space, features: Features, labels: Labels | None, job: MapJob, listener: Listener | None
-) -> SpaceMap:
-    embedding = embed(
+def _map(job: MapJob, labels: Labels | None, listener: Listener | None) -> Measured:
+    embeddings = {space: _lay_out(space, features, job, listener) for space, features in job.spaces.items()}
+    return measure(embeddings, job.spaces, job.pixels, labels)
+
+
+def _lay_out(space: Space, features: Features, job: MapJob, listener: Listener | None) -> Embedding:
+    return embed(
         features,
         dimensions=job.dimensions,
         perplexity=DEFAULT_PERPLEXITY if job.perplexity is None else job.perplexity,
@@ -59,7 +45,6 @@ def _lay_out(
         seed=job.seed,
         on_progress=None if listener is None else partial(listener, space),
     )
-    return SpaceMap(embedding.coordinates, measure_map(embedding, features, labels))
 
 
 def _numbered(labels: tuple[str, ...]) -> tuple[tuple[str, ...], Labels]:
