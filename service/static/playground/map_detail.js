@@ -3,7 +3,8 @@
 import { element } from "./dom.js";
 import { figure, percent, plural } from "./format.js";
 
-const [NEIGHBOURS, SHEET_STEP, TABLE] = [8, 120, 60];
+const [NEIGHBOURS, SHEET_STEP, TABLE] = [8, 96, 60];
+const PHONE = matchMedia("(max-width: 34rem)");
 const SPACES = [["latent", "in latent space"], ["image", "in image space"]];
 
 /** A row's tile on a canvas of its own. */
@@ -28,7 +29,7 @@ export function showPin(sample, row, number, acts) {
       element("button", { type: "button", class: "button plain square", "aria-label": `Unpin ${sample.name(row)}`, onclick: () => acts.pin(row) }, "×")),
     found.map(([where, near]) => neighbourRow(sample, row, where, near, acts)),
     element("p", { class: "note" }, `${shared} of ${NEIGHBOURS} are the same in both.`),
-    element("div", { class: "row" }, button("Look at it", () => acts.look(row), "Look at it"), button("A", () => acts.setA(row), "Set as A"), button("B", () => acts.setB(row), "Set as B")));
+    element("div", { class: "row" }, button("Look at it", () => acts.look(row), "Look at it"), button("Set as A", () => acts.setA(row), "Set as A"), button("Set as B", () => acts.setB(row), "Set as B")));
 }
 
 function neighbourRow(sample, row, where, near, acts) {
@@ -58,10 +59,10 @@ function showCounts(sample, rows, colours) {
   for (const row of rows) counts.set(sample.labels[row], (counts.get(sample.labels[row]) ?? 0) + 1);
   const sorted = [...counts].sort((one, other) => other[1] - one[1]);
   return element("ul", { class: "counts", "aria-label": "Counts by class" }, sorted.map(([number, amount]) => {
-    const bar = element("span", { class: "bar" });
-    bar.style.setProperty("width", `${(100 * amount) / sorted[0][1]}%`);
-    bar.style.setProperty("background", colours[number]);
-    return element("li", {}, element("span", { class: "what" }, sample.classes[number] ?? String(number)), element("span", { class: "rail" }, bar),
+    const share = element("span", { class: "share" });
+    share.style.setProperty("width", `${(100 * amount) / sorted[0][1]}%`);
+    share.style.setProperty("background", colours[number]);
+    return element("li", {}, element("span", { class: "what" }, sample.classes[number] ?? String(number)), element("span", { class: "rail" }, share),
       element("span", { class: "amount" }, `${amount} · ${percent(amount / rows.length, 0)}`));
   }));
 }
@@ -74,7 +75,7 @@ function contactSheet(sample, rows) {
   const draw = (wanted) => {
     drawn = Math.min(wanted, rows.length);
     const { tile_width: width, tile_height: height } = sample.sheet;
-    const columns = Math.min(drawn, 20);
+    const columns = Math.min(drawn, PHONE.matches ? 8 : 24);
     canvas.width = columns * width;
     canvas.height = Math.ceil(drawn / columns) * height;
     canvas.style.setProperty("max-width", `${columns * 2.5}rem`);
@@ -82,7 +83,7 @@ function contactSheet(sample, rows) {
     rows.slice(0, drawn).forEach((row, at) =>
       sample.drawTile(canvas.getContext("2d"), row, (at % columns) * width, Math.floor(at / columns) * height, width, height));
     more.hidden = drawn === rows.length;
-    more.textContent = `Show more of ${rows.length - drawn} others`;
+    more.textContent = `Show ${Math.min(SHEET_STEP, rows.length - drawn)} more of ${rows.length - drawn}`;
   };
   draw(SHEET_STEP);
   return element("div", { class: "contact" }, canvas, more);

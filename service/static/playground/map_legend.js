@@ -22,5 +22,5 @@ export function showLegend(sample, colours, hidden, change) {
       element("button", { type: "button", class: "button plain only", "aria-pressed": String(isAlone), "data-key": `only ${number}`, "aria-label": `Show only class ${name}`, onclick: () => change(isAlone ? [] : numbers.filter((one) => one !== number)) }, "only"));
   };
   const all = element("button", { type: "button", class: "button plain", disabled: hidden.length === 0, "data-key": "all", onclick: () => change([]) }, "Show all");
-  return element("div", { class: "legend", role: "group", "aria-label": "Classes" }, element("ul", {}, numbers.map(entry)), all);
+  return element("div", { class: "legend", role: "group", "aria-label": "Classes" }, element("ul", {}, numbers.map(entry), element("li", { class: "all" }, all)));
 }

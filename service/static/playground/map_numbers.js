@@ -22,36 +22,36 @@ export function numbersOfAnswer({ maps, spaces }) {
   return { maps: byName(maps, ({ separability, ...rest }) => ({ ...rest, ...separability })), spaces: byName(spaces, (one) => one) };
 }
 
-/** What stands under a map; without numbers, why there are none. */
+/** What stands under a map; dashes while it is not measured. */
 export function showNumbers(numbers) {
-  if (!numbers) return element("p", { class: "note" }, "Not measured: the computation was not finished.");
-  const known = NUMBERS.filter(([key]) => numbers[key] !== null && numbers[key] !== undefined);
+  const known = NUMBERS.filter(([key]) => !numbers || typeof numbers[key] === "number");
   return element("dl", { class: "numbers" }, known.map(([key, name, format]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, format(numbers[key])))));
+    element("div", {}, element("dt", {}, name), element("dd", {}, format(numbers?.[key])))));
 }
 
-/** Where latent space separates classes better, and where it does not: sentences, or none without labels. */
+/** Where latent space separates classes better, and where it does not; nothing without labels. */
 export function compare({ maps, spaces }) {
-  const sentences = [];
+  const found = [];
   const judge = (where, latent, other, name) => {
     for (const [key, measure, format] of NUMBERS.slice(2)) {
       if (typeof latent?.[key] !== "number" || typeof other?.[key] !== "number") continue;
       const [own, theirs] = [format(latent[key]), format(other[key])];
-      const verdict = own === theirs ? "no better and no worse than" : latent[key] > other[key] ? "better than" : "worse than";
-      sentences.push({ isBetter: own !== theirs && latent[key] > other[key], text: `${where}, by ${measure}, latents are ${verdict} ${name}: ${own} against ${theirs}.` });
+      found.push({ isBetter: own !== theirs && latent[key] > other[key], text: `${measure} ${where}: ${own} against ${theirs} ${name}` });
     }
   };
-  judge("On these maps", maps.latent, maps.image, "pixels");
-  judge("In the vectors themselves", spaces.latent, spaces.image, "pixels");
-  judge("In the vectors themselves", spaces.latent, spaces.pca, "PCA of the same size");
-  return sentences;
+  judge("on the maps", maps.latent, maps.image, "of pixels");
+  judge("in the vectors themselves", spaces.latent, spaces.image, "of pixels");
+  judge("in the vectors themselves", spaces.latent, spaces.pca, "of PCA with as many numbers");
+  return found;
 }
 
-/** The sentences, those first in which latents win. */
+/** The comparison in two lists. */
 export function showComparison(numbers) {
-  const sentences = compare(numbers);
-  if (sentences.length === 0) return element("p", { class: "note" }, "Without labels nothing can be said of classes.");
-  const list = (isBetter) => sentences.filter((one) => one.isBetter === isBetter).map(({ text }) => element("li", {}, text));
-  const part = (title, items) => items.length > 0 && element("div", {}, element("h4", {}, title), element("ul", {}, items));
-  return element("div", { class: "verdict" }, part("Latent space separates better", list(true)), part("and here it does not", list(false)));
+  const found = compare(numbers);
+  const part = (title, isBetter) => {
+    const items = found.filter((one) => one.isBetter === isBetter).map(({ text }) => element("li", {}, text));
+    return items.length > 0 ? [element("h3", {}, title), element("ul", { class: "note" }, items)] : [];
+  };
+  if (found.length > 0) return [...part("Latent space separates classes better", true), ...part("It does not separate them better", false)];
+  return [element("h3", {}, "Are classes apart?"), element("p", { class: "note" }, "That can be said only with labels, of two classes or more.")];
 }

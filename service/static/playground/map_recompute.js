@@ -7,6 +7,7 @@ import { figure } from "./format.js";
 import { showProblem } from "./problem.js";
 
 const SPACES = ["image", "latent"];
+const MEASURING_MS = 1000; // without news after the last step
 const BODY = { json: { reference: true } };
 
 /**
@@ -15,6 +16,7 @@ const BODY = { json: { reference: true } };
  */
 export class Recompute {
   #running = null;
+  #timer = 0;
   #status = element("p", { class: "note", role: "status" });
   #bar = element("progress", { max: "1", value: "0", "aria-label": "Progress of the maps", hidden: true });
   #host = element("div");
@@ -27,10 +29,8 @@ export class Recompute {
   constructor({ state, api, announce }, heard) {
     Object.assign(this, { state, api, announce, heard });
     const field = (text, input) => element("label", { class: "field" }, text, input);
-    this.form = element("form", { class: "card recompute", "aria-labelledby": "recompute-title", onsubmit: (event) => (event.preventDefault(), this.#run()) },
-      element("h3", { id: "recompute-title" }, "Compute the maps again"),
-      element("p", { class: "note" }, "Another perplexity minds more or fewer neighbours, another seed begins elsewhere. What stays is in the data; what changes is in the picture."),
-      element("div", { class: "row" }, field("Perplexity", this.#perplexity), field("Seed", this.#seed), this.#go, this.#stop, this.#back, curlButton("these maps", () => this.call, announce)),
+    this.form = element("form", { class: "recompute", "aria-label": "Compute the maps again", onsubmit: (event) => (event.preventDefault(), this.#run()) },
+      element("div", { class: "row" }, field("Perplexity", this.#perplexity), field("Seed", this.#seed), this.#go, this.#stop, this.#back, curlButton("new maps", () => this.call, announce)),
       this.#bar, this.#status, this.#host);
   }
 
@@ -101,6 +101,8 @@ export class Recompute {
     const kl = kl_divergence === null ? "" : `, KL ${figure(kl_divergence)}`;
     const left = remaining_s === null || iteration < 20 ? "" : `, about ${Math.max(1, Math.round(remaining_s))} s left`;
     this.#status.textContent = `${where}: ${what}${kl}; ${Math.round(elapsed_s)} s${left}.`;
+    clearTimeout(this.#timer);
+    if (space === SPACES.at(-1) && phase === "refinement") this.#timer = setTimeout(() => (this.#status.textContent = "Measuring how good the maps are…"), MEASURING_MS);
     if (coordinates) this.heard.progress(space, Float32Array.from(coordinates.flat()));
   }
 
@@ -112,6 +114,7 @@ export class Recompute {
   }
 
   #end(text) {
+    clearTimeout(this.#timer);
     const hadFocus = document.activeElement === this.#stop;
     [this.#go.disabled, this.#stop.hidden, this.#bar.hidden] = [false, true, true];
     if (hadFocus) this.#go.focus();

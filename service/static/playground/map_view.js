@@ -46,8 +46,9 @@ export function readView(text, name) {
   return kept({ x, y, zoom: Math.min(NEAREST, Math.max(1, zoom)) });
 }
 
-/** The map stays within reach: what is nearer may be moved further, and the whole map not at all. */
+/** The map stays within reach: the nearer it is, the further it may be moved, and the whole map not at all. */
 function kept({ x, y, zoom }) {
-  const most = 1.2 - 1 / zoom + (zoom > 1 ? 0 : -0.2);
-  return { x: Math.min(most, Math.max(-most, x)) || 0, y: Math.min(most, Math.max(-most, y)) || 0, zoom };
+  if (zoom === 1) return WHOLE;
+  const most = 1.1 - 1 / zoom;
+  return { x: Math.min(most, Math.max(-most, x)), y: Math.min(most, Math.max(-most, y)), zoom };
 }

@@ -23,7 +23,7 @@ const MOST_PINS = 6;
 const WRITE_VIEW_MS = 250;
 const CAUTIONS = [
   "Who is next to whom means much; distances between clusters and their sizes mean little.",
-  "A map can tear a class apart, or draw clusters where there are none: look again with other perplexities and seeds.",
+  "A map can tear a class apart, or draw clusters where there are none: recompute with another perplexity (more or fewer neighbours are minded) and seed (it begins elsewhere). What stays is in the data.",
   "The axes have no meaning, and a mirrored or turned map is the same map.",
   "KL divergence says how well a map fits its own space: do not compare it between spaces.",
 ];
@@ -49,7 +49,7 @@ class Maps {
       begin: () => this.#measure(null), progress: (space, coordinates) => this.#move(space, coordinates, false), end: (answer) => this.#receive(answer), back: () => this.#showOwn(),
     });
     this.#build();
-    onTheme(() => this.#sample && (Object.values(this.plots).forEach((plot) => plot.repaint()), this.#dress(), this.#detail()));
+    onTheme(() => this.#sample && (Object.values(this.plots).forEach((plot) => plot.colour()), this.#dress(), this.#detail()));
     this.state.on(["sample", "model"], (now) => this.#open(now));
     this.state.on(["hiddenClasses", "selection"], () => this.#sample && (this.#dress(), this.#showSelection()));
     this.state.on(["pins"], () => this.#sample && this.#showPins());
@@ -63,7 +63,7 @@ class Maps {
     this.legend = element("div");
     this.foot = { image: element("div"), latent: element("div") };
     this.tables = Object.fromEntries(Object.keys(TITLES).map((space) => [space, element("details", { ontoggle: () => this.#showTable(space) }, element("summary", {}, "The points in view as a table"), element("div"))]));
-    this.verdict = element("div");
+    this.verdict = element("div", { class: "card verdict" });
     this.pins = element("ol", { class: "pins", "aria-label": "Pinned points" });
     this.hint = element("p", { class: "note" }, "Point at a dot to see its image, and choose it to see its nearest neighbours in both spaces.");
     this.selection = element("section", { class: "card selection", "aria-label": "Selection", hidden: true });
@@ -72,8 +72,8 @@ class Maps {
         element("span", { class: "note hint" }, "Wheel, pinch or + and − zoom; drag to pan.")),
       element("div", { class: "pair" }, Object.entries(this.plots).map(([space, plot]) => element("div", { class: "card map" },
         element("div", { class: "top" }, element("h3", {}, plot.title), plot.buttons), plot.window, plot.help, this.foot[space], this.tables[space]))),
-      this.legend, this.subject.line, this.hint, this.pins, this.selection, this.verdict,
-      element("div", { class: "grid" }, this.recompute.form,
+      this.legend, this.recompute.form, this.subject.line, this.hint, this.pins, this.selection,
+      element("div", { class: "grid" }, this.verdict,
         element("div", { class: "card" }, element("h3", {}, "How to read such maps"), element("ul", { class: "note cautions" }, CAUTIONS.map((text) => element("li", {}, text))))),
       element("div", { class: "row" }, button("Download PNG", () => this.#savePng()), button("Download CSV", () => this.#saveCsv()),
         curlButton("the maps", () => (this.#isOwn ? calls.showReference(this.state.get().choice) : this.recompute.call), this.announce)),
@@ -145,7 +145,7 @@ class Maps {
   #measure(numbers) {
     this.#numbers = numbers;
     for (const space of Object.keys(TITLES)) fill(this.foot[space], showNumbers(numbers?.maps[space]));
-    fill(this.verdict, numbers && showComparison(numbers));
+    fill(this.verdict, numbers ? showComparison(numbers) : element("p", { class: "note" }, "Which space separates classes better is measured when the maps are finished."));
   }
 
   #dress() {
