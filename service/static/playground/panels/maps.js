@@ -168,10 +168,10 @@ class Maps {
     if (this.#sample === null) return;
     const { hover, pins } = this.state.get();
     const own = this.subject.row;
-    const frame = this.#isOwn ? fit(this.#maps.latent ?? this.#sample.maps.latent) : null;
+    const toPlace = this.#isOwn ? (coordinates) => [...place(coordinates, fit(this.#maps.latent))] : null;
     for (const [space, plot] of Object.entries(this.plots)) {
       const point = own === null ? null : [plot.places[2 * own], plot.places[2 * own + 1]];
-      const placed = space === "latent" ? this.subject.placeOn(plot, frame && ((coordinates) => [...place(coordinates, frame)])) : null;
+      const placed = space === "latent" ? this.subject.placeOn(plot, toPlace) : null;
       plot.mark({ hover, pins, subject: point ?? placed });
     }
   }
