@@ -258,7 +258,7 @@ def test_fingers_pin_and_pinch(open_page: Open, size: str) -> None:
 def test_numbers_stand_under_each_map_with_what_follows_from_them(page: Page) -> None:
     for number in range(2):
         expect(page.locator("#maps .numbers").nth(number)).to_contain_text(
-            re.compile(r"KL divergence[\d.]+trustworthiness[\d.]+10-NN accuracy[\d.]+.%silhouette-?[\d.]+")
+            re.compile(r"KL divergence[\d.]+Trustworthiness[\d.]+10-NN accuracy[\d.]+.%Silhouette-?[\d.]+")
         )
     expect(page.locator("#maps .verdict")).to_contain_text("of PCA with as many numbers")
     expect(page.get_by_role("heading", name="How to read such maps")).to_be_visible()
@@ -303,6 +303,7 @@ def test_a_computation_can_be_stopped(open_page: Open) -> None:
         expect(form.get_by_role("button", name="Stop")).to_be_focused()
         page.keyboard.press("Enter")
     expect(form.get_by_role("status")).to_contain_text("Stopped")
+    expect(page.locator("#maps .numbers").first).not_to_contain_text("–")
     expect(form.get_by_role("button", name="Recompute")).to_be_enabled()
 
 
