@@ -303,7 +303,7 @@ def test_a_computation_can_be_stopped(open_page: Open) -> None:
         expect(form.get_by_role("button", name="Stop")).to_be_focused()
         page.keyboard.press("Enter")
     expect(form.get_by_role("status")).to_contain_text("Stopped")
-    expect(page.locator("#maps .numbers").first).not_to_contain_text("–")
+    expect(page.locator("#maps .numbers").first).to_contain_text(re.compile(r"KL divergence\d"))
     expect(form.get_by_role("button", name="Recompute")).to_be_enabled()
 
 
@@ -397,7 +397,7 @@ def test_axe_finds_nothing_with_pins_a_selection_and_hidden_classes(open_page: O
     assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size][0]
 
 
-@pytest.mark.parametrize(("count", "most_ms"), [(2_000, 60), (70_000, 300)])
+@pytest.mark.parametrize(("count", "most_ms"), [(2_000, 100), (70_000, 400)])
 @pytest.mark.parametrize("keys", ["+-", ["+", "ArrowLeft", "ArrowRight", "-"]], ids=["zoom", "pan"])
 def test_many_points_keep_up_with_the_hand(open_page: Open, count: int, most_ms: int, keys: str | list[str]) -> None:
     page = open_page("?model=digits#maps").page
