@@ -1,17 +1,13 @@
-// The colours of classes, the same as in the service's plots (service/plots.py), which are safe for the colour-blind.
+// The colours of classes, the same as in the service's plots (service/palette.py), which are safe for the colour-blind.
 
-export const CLASS_COLOURS = [
-  "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#332288", "#999933", "#882255", "#777777",
-];
-const ON_DARK = { "#332288": "#8C7AE6", "#882255": "#D0678F", "#0072B2": "#3E9BD8" };
+const LIGHT = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#332288", "#999933", "#882255", "#777777"];
+const DARK = ["#3D95E6", "#F0AE2B", "#18B487", "#E59BC7", "#F26B21", "#93D6FF", "#9384F0", "#CFCB62", "#D0568C", "#AEB6BE"];
 const VIRIDIS = ["#440154", "#482878", "#3E4A89", "#31688E", "#26828E", "#1F9E89", "#35B779", "#6DCD59", "#B4DE2C"];
 
 /** The colour of each class by number: ten that stay apart, or steps of one scheme where there are more. */
 export function classColours(classes, isDark = false) {
   const number = Math.max(1, classes);
-  if (number <= CLASS_COLOURS.length) {
-    return CLASS_COLOURS.slice(0, number).map((colour) => (isDark && ON_DARK[colour]) || colour);
-  }
+  if (number <= LIGHT.length) return (isDark ? DARK : LIGHT).slice(0, number);
   return Array.from({ length: number }, (_, index) => viridis(index / (number - 1)));
 }
 
