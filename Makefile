@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODELS := models
 
 .DEFAULT_GOAL := help
-.PHONY: help install train serve test test-container lint format openapi clean
+.PHONY: help install train serve test chromium test-container lint format openapi clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -19,8 +19,15 @@ serve: $(VENV)/.training ## Train the embedded default if there is no bundle, th
 	@ls $(MODELS)/*/*/manifest.json >/dev/null 2>&1 || $(BIN)/python -m training train --models-dir $(MODELS)
 	$(BIN)/python -m service --models-dir $(MODELS) $(ARGS)
 
-test: $(VENV)/.dev lint ## Set up what tests need, then lint, check types and run every test
+test: $(VENV)/.dev chromium lint ## Set up what tests need, then lint, check types and run every test
 	$(BIN)/pytest $(ARGS)
+
+# Tests of the playground skip without it. Only root on Debian and its relatives can install it; elsewhere: HOURGLASS_CHROMIUM.
+chromium: ## Install the browser that tests need, where it is missing and that is possible
+	@command -v chromium chromium-browser google-chrome >/dev/null || [ -n "$$HOURGLASS_CHROMIUM" ] || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get install -yqq --no-install-recommends chromium >/dev/null; } || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -yqq --no-install-recommends chromium >/dev/null; } || \
+	echo "Chromium is missing and cannot be installed: tests of the playground will be skipped"
 
 test-container: $(VENV)/.dev ## Build, start, call and stop the containers; takes minutes and a container engine
 	$(BIN)/pytest tests/container $(ARGS)

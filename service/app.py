@@ -19,7 +19,20 @@ from service.ledger import Ledger
 from service.openapi import install_openapi
 from service.parts import Parts
 from service.problems import install_problems
-from service.routes import decode, docs, encode, health, interpolate, metrics, models, problems, reconstruct, tsne
+from service.routes import (
+    decode,
+    docs,
+    encode,
+    health,
+    interpolate,
+    metrics,
+    models,
+    playground,
+    problems,
+    reconstruct,
+    reference,
+    tsne,
+)
 from service.settings import Settings
 from service.shortcut import Shortcut
 
@@ -45,11 +58,12 @@ def create_app(settings: Settings, ledger: Ledger | None = None) -> Hourglass:
         dependencies=[Depends(refuse_unknown_parameters)], generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.parts = Parts.of(settings, ledger or Ledger())
-    for module in (encode, decode, reconstruct, interpolate, tsne, models, health, metrics, problems):
+    for module in (encode, decode, reconstruct, interpolate, tsne, models, reference, health, metrics, problems):
         app.include_router(module.router)
-    app.router.include_router(docs.router)
+    for pages in (playground, docs):
+        app.router.include_router(pages.router)
     app.mount("/swagger-ui", docs.swagger_ui)
-    app.mount("/static", docs.static)
+    app.mount("/static", playground.static)
     install_problems(app)
     install_openapi(app)
     app.openapi()  # now, since it takes long for the event loop

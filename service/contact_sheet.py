@@ -18,14 +18,15 @@ def columns_and_rows(count: int) -> tuple[int, int]:
     return columns, math.ceil(count / columns)
 
 
-def contact_sheet(pixels: BytePixels) -> NDArray[np.uint8]:
+def contact_sheet(pixels: BytePixels, gap: int = GAP) -> NDArray[np.uint8]:
     """All images of a batch row by row, light grey between them and where there are no more.
 
-    `(batch, height, width, channels) -> (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels)`
+    `(batch, height, width, channels) -> (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)`
     """
     count, height, width, channels = pixels.shape
     columns, rows = columns_and_rows(count)
-    cells = np.full((rows * columns, height + GAP, width + GAP, channels), _GREY, np.uint8)
+    cells = np.full((rows * columns, height + gap, width + gap, channels), _GREY, np.uint8)
     cells[:count, :height, :width] = pixels
-    grid = cells.reshape(rows, columns, height + GAP, width + GAP, channels).swapaxes(1, 2)
-    return grid.reshape(rows * (height + GAP), columns * (width + GAP), channels)[:-GAP, :-GAP]
+    grid = cells.reshape(rows, columns, height + gap, width + gap, channels).swapaxes(1, 2)
+    sheet = grid.reshape(rows * (height + gap), columns * (width + gap), channels)
+    return sheet[: len(sheet) - gap, : sheet.shape[1] - gap]

@@ -62,14 +62,15 @@ MapExchangeDep = Annotated[Exchange, Depends(begin_map_exchange)]
 
 
 async def refuse_unknown_parameters(request: Request) -> None:
-    """Refuse query parameters that the route's documentation does not list, as they are mistakes.
+    """Refuse query parameters that the route's documentation does not list, as they are mistakes; pages may have any.
 
     Raises:
         InvalidParameter: There is one; its name is not repeated.
     """
-    if not request.query_params:
+    documented = request.app.openapi()["paths"].get(request.scope["route"].path)
+    if not request.query_params or documented is None:
         return
-    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    operation = documented[request.method.lower()]
     known = [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"]
     if not request.query_params.keys() <= set(known):
         rule = f"takes the query parameters {', '.join(known)}" if known else "takes no query parameters"

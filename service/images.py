@@ -113,6 +113,13 @@ def enlarge(pixels: BytePixels, scale: int, *, smooth: bool = False) -> BytePixe
     return np.stack([np.asarray(image).reshape(shape) for image in images])
 
 
+def shrink(pixels: BytePixels, height: int, width: int) -> BytePixels:
+    """`(batch, *, *, channels) -> (batch, height, width, channels)`, each pixel the mean of those it stands for."""
+    images = (Image.fromarray(_drop_grey_axis(image)).resize((width, height), Image.Resampling.BOX) for image in pixels)
+    shape = (height, width, pixels.shape[-1])
+    return np.stack([np.asarray(image).reshape(shape) for image in images])
+
+
 def caption(pixels: BytePixels, text: str, font_size: int = 14) -> BytePixels:
     """Write one line above every image of a batch -> (batch, height + strip, width, channels), black on white."""
     count, _, width, channels = pixels.shape

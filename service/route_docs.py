@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from service import errors, schemas
 from service.examples import DATA_URIS, IMAGES, LATENTS, NUMBERS
-from service.media import CSV, ENCODED_IMAGES, JSON, MULTIPART, NPY, PROBLEM, SVG
+from service.media import CSV, ENCODED_IMAGES, JSON, MULTIPART, NPY, PNG, PROBLEM, SVG
 
 Spec: TypeAlias = dict[str, Any]
 """A part of an OpenAPI document."""
@@ -91,6 +91,24 @@ def json_answer(reply: type[BaseModel], what: str, *refusals: type[errors.Refusa
     return {200: ok, **refused(*refusals)}
 
 
+def kept_answer(
+    media_type: str, what: str, *refusals: type[errors.Refusal], reply: type[BaseModel] | None = None
+) -> Responses:
+    """The answers of a route that gives what does not change: whole, or 304 where the client has it.
+
+    Args:
+        media_type: The only one.
+        what: The answer in words.
+        refusals: What the route refuses, beside what every route may.
+        reply: The type of a JSON answer.
+    """
+    schema = _BINARY if media_type == PNG else {"type": "string"}
+    content = {media_type: {"schema": schema if reply is None else reference_to(reply)}}
+    headers = _HEADERS | _NAMING_HEADERS | _KEPT_HEADERS
+    unchanged = {"description": "The client has it already, as `If-None-Match` says.", "headers": headers}
+    return {200: {"description": what, "content": content, "headers": headers}, 304: unchanged, **refused(*refusals)}
+
+
 def text_answer(what: str) -> Responses:
     """The answer of a route that speaks plain text."""
     ok = {"description": what, "content": {"text/plain": {"schema": {"type": "string"}}}, "headers": _HEADERS}
@@ -152,9 +170,12 @@ def _header(description: str, example: str) -> Spec:
 
 
 _HEADERS = {"X-Request-ID": _header("The id that the request came with, or a new one.", "8f14e45fceea467a")}
-_MODEL_HEADERS = {
+_NAMING_HEADERS = {
     "X-Model": _header("The model that answered.", "digits"),
     "X-Model-Version": _header("Its version.", "1"),
+}
+_KEPT_HEADERS = {"ETag": _header("What tells this content from any other.", '"5d41402abc4b2a76b9719d911017c592"')}
+_MODEL_HEADERS = _NAMING_HEADERS | {
     "Vary": _header("The answer depends on this request header.", "Accept"),
 }
 _RETRY_AFTER = {"Retry-After": _header("Seconds after which to try again.", "1")}

@@ -187,6 +187,45 @@ class TsneReply(Reply):
     maps: list[MapReply]
 
 
+class ReferenceSheet(BaseModel):
+    """How the images of the sample lie on `/models/{name}/reference/images`: row by row, without lines between."""
+
+    columns: int = Field(examples=[45])
+    rows: int
+    tile_width: int = Field(description="In pixels of the sheet.")
+    tile_height: int
+    scale: float = Field(gt=0, le=1, description="Size of a tile over that of its image; 1 where all fit.")
+
+
+class ReferenceMaps(BaseModel):
+    """The bundle's t-SNE maps, shape (count, 2) each."""
+
+    image: list[list[float]]
+    latent: list[list[float]]
+
+
+class ReferenceErrors(BaseModel):
+    """How well each image of the sample is rebuilt."""
+
+    mse: list[float] = Field(description="Mean squared error per value, pixels in [0, 1].")
+    percentile: list[Share] = Field(description="Share of held-out images that were rebuilt with a smaller error.")
+
+
+class ReferenceReply(Reply):
+    """The bundle's sample of test images, but for its pictures; everything is in the order of its rows."""
+
+    count: int = Field(description="Images in the sample.", examples=[2000])
+    image: ImageFormat
+    latent_dim: int
+    sheet: ReferenceSheet
+    test_indices: list[int] = Field(description="Each image's place among the test images.")
+    labels: list[int] | None = Field(description="The number of each image's class; null without labels.")
+    classes: list[str] = Field(description="The names of the classes, by number; empty without labels.")
+    latents: list[list[float]] = Field(description="Shape (count, latent_dim).")
+    maps: ReferenceMaps
+    errors: ReferenceErrors
+
+
 class Limits(BaseModel):
     """What one request may ask for."""
 
@@ -214,6 +253,9 @@ class Links(BaseModel):
     reconstruct: str
     interpolate: str
     tsne: str
+    reference: str
+    reference_images: str
+    report: str
 
 
 class ModelSummary(BaseModel):
@@ -242,6 +284,10 @@ class ModelDetail(ModelSummary):
     software: Versions
     data: DatasetRecord
     all_metrics: Metrics
+    history: list[dict[str, float]] = Field(
+        description="One record an epoch: epoch, train_loss, validation_error, learning_rate, seconds, "
+        "images_per_second. Empty for a model that was computed in closed form."
+    )
     files: dict[str, str] = Field(description="SHA-256 of every file of the bundle.")
 
 

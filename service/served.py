@@ -1,7 +1,7 @@
 """A model that is being served: a bundle that passed its checks and is warm."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,11 @@ from service.bundle import QUANTILE_PROBABILITIES, Bundle
 from service.deadline import Deadline
 from service.errors import MAX_FAULTS, Fault, OutOfRange
 from service.inputs import BodyReader, InputLimits, Kind
+from service.shelf import Shelf
 from service.workers import Workers
+
+_JUDGED_TOGETHER = 64
+"""Images of the reference sample that are held as floats at once."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class ServedModel:
     decoding: Batcher
     reconstructing: Batcher
     limits: InputLimits
+    shelf: Shelf = field(default_factory=Shelf)
     _readers: dict[frozenset[Kind], BodyReader] = field(default_factory=dict)
 
     @cached_property
@@ -112,6 +117,15 @@ class ServedModel:
     async def _compute(self, batcher: Batcher, rows: Numbers, deadline: Deadline) -> Numbers:
         parts = await batcher.run(rows, deadline)
         return parts[0] if len(parts) == 1 else await self.workers.run(lambda: np.concatenate(parts))
+
+    async def judge_reference(self, deadline: Deadline) -> list[Anomaly]:
+        """How unusual each image of the reference sample is, computed a batch at a time."""
+        images, found = self.bundle.reference.images, list[Anomaly]()
+        for start in range(0, len(images), _JUDGED_TOGETHER):
+            pixels = to_unit(images[start : start + _JUDGED_TOGETHER])
+            reconstructions = await self._compute(self.reconstructing, pixels, deadline)
+            found += await self.workers.run(partial(self.judge, pixels, reconstructions, 1.0), pixels.size)
+        return found
 
     def judge(self, pixels: Pixels, reconstructions: Pixels, threshold: float) -> list[Anomaly]:
         """How unusual each image is: its error, and the error's percentile among the bundle's held-out images."""

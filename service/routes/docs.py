@@ -1,22 +1,20 @@
 """GET /docs and /openapi.json: the documentation to try things in, served from here so that it works offline."""
 
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from service.dependencies import PartsDep
 from service.examples import fit_examples
+from service.routes.playground import STATIC
 
 router = APIRouter(include_in_schema=False)
 
-STATIC = Path(__file__).parents[1] / "static"
 swagger_ui = StaticFiles(directory=str(files("fastapi_offline") / "static"))
 """Swagger UI's script and style, from the package that carries them."""
-static = StaticFiles(directory=STATIC)
 _POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 """Swagger UI sets styles on elements; scripts come from files only."""
 
@@ -33,9 +31,3 @@ async def openapi(request: Request, parts: PartsDep) -> dict[str, Any]:
     document: dict[str, Any] = request.app.openapi()
     default = parts.registry.default_name
     return document if default is None else fit_examples(document, await parts.registry.get(default))
-
-
-@router.get("/")
-async def home() -> RedirectResponse:
-    """Lead people to the documentation."""
-    return RedirectResponse("/docs")

@@ -48,6 +48,7 @@ async def show_model(parts: PartsDep, name: Name, version: ModelVersion = None) 
         software=manifest.versions,
         data=manifest.dataset,
         all_metrics=model.bundle.metrics,
+        history=model.bundle.history,
         files=manifest.files,
     )
 
@@ -74,5 +75,6 @@ def _links(parts: Parts, model: ServedModel) -> Links:
     version = "" if is_newest else f"version={model.version}"
     operations = ("encode", "decode", "reconstruct", "interpolate", "tsne")
     query = "&".join(filter(None, (f"model={model.name}", version)))
-    page = f"/models/{model.name}" + (f"?{version}" if version else "")
-    return Links(self=page, **{operation: f"/{operation}?{query}" for operation in operations})
+    shown = {"self": "", "reference": "/reference", "reference_images": "/reference/images", "report": "/report"}
+    pages = {key: f"/models/{model.name}{path}" + (f"?{version}" if version else "") for key, path in shown.items()}
+    return Links(**pages, **{operation: f"/{operation}?{query}" for operation in operations})

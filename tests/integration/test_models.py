@@ -165,6 +165,7 @@ def test_a_models_page_tells_all_of_its_manifest(gallery: TestClient, digits_bun
     assert document["training"] == manifest["config"]
     assert document["software"] == manifest["versions"]
     assert document["all_metrics"] == json.loads((digits_bundle.path / "report" / "metrics.json").read_text())
+    assert document["history"] == digits_bundle.history
     assert document["seed"] == manifest["seed"]
     assert document["data"] == manifest["dataset"]
     assert document["files"] == manifest["files"]
@@ -178,6 +179,10 @@ def test_every_link_of_a_models_page_answers(page: str, models: Path, colours_bu
         document = client.get(page).json()
         links = dict(document["links"])
         assert client.get(links.pop("self")).json() == document
+        for name in ("reference", "reference_images", "report"):
+            shown = client.get(links.pop(name))
+            assert (shown.status_code, shown.headers["x-model"]) == (200, document["name"])
+            assert shown.headers["x-model-version"] == str(document["version"])
         bundle = Bundle.open(models / document["name"] / str(document["version"]))
         bodies = {name: npy_body(bundle.reference.images[:4]) for name in links}
         bodies["decode"] = npy_body(bundle.reference.latents[:4])

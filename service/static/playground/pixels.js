@@ -1,0 +1,102 @@
+// Images as numbers, and on canvases.
+//
+// An image here is { width, height, channels, values }: values a Float32Array in [0, 1] of height * width * channels
+// numbers, as the API counts them; channels 1 (grey) or 3 (RGB).
+
+/** Numbers -> ImageData, to be put on a canvas. */
+export function toImageData({ width, height, channels, values }) {
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    for (let channel = 0; channel < 3; channel++) {
+      data[4 * pixel + channel] = 255 * values[pixel * channels + (channels === 3 ? channel : 0)];
+    }
+    data[4 * pixel + 3] = 255;
+  }
+  return new ImageData(data, width, height);
+}
+
+/** ImageData without transparency -> numbers; greys by ITU-R BT.601, as Pillow makes them. */
+export function fromImageData({ width, height, data }, channels) {
+  const values = new Float32Array(width * height * channels);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    const [red, green, blue] = [data[4 * pixel], data[4 * pixel + 1], data[4 * pixel + 2]];
+    if (channels === 3) values.set([red / 255, green / 255, blue / 255], 3 * pixel);
+    else values[pixel] = (0.299 * red + 0.587 * green + 0.114 * blue) / 255;
+  }
+  return { width, height, channels, values };
+}
+
+/** An encoded image -> a bitmap with the bytes as they are in the file. */
+export function decodeFile(blob) {
+  return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+}
+
+/** A part of a bitmap, by default all of it -> numbers. */
+export function readBitmap(bitmap, channels, { left = 0, top = 0, width = bitmap.width, height = bitmap.height } = {}) {
+  const context = canvasOf(width, height).getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, left, top, width, height, 0, 0, width, height);
+  return fromImageData(context.getImageData(0, 0, width, height), channels);
+}
+
+/** The base64 of a PNG file, as the API's JSON holds it -> numbers. */
+export async function readBase64(text, channels) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return readBitmap(await decodeFile(new Blob([bytes], { type: "image/png" })), channels);
+}
+
+/** Numbers -> the base64 of a PNG file, as the API's JSON takes it. */
+export function writeBase64(image) {
+  const canvas = canvasOf(image.width, image.height);
+  canvas.getContext("2d").putImageData(toImageData(image), 0, 0);
+  return canvas.toDataURL("image/png").split(",")[1];
+}
+
+/** Show an image on a canvas at its own size; CSS enlarges it (class `pixelated`). */
+export function paint(canvas, image) {
+  const data = image instanceof ImageData ? image : toImageData(image);
+  canvas.width = data.width;
+  canvas.height = data.height;
+  canvas.getContext("2d").putImageData(data, 0, 0);
+}
+
+/**
+ * Where a reconstruction differs from its image -> ImageData: for grey images too dark is blue and too light red, for
+ * colour images the root mean square is red; full colour at `scale`, as in the report.
+ */
+export function errorMap(image, reconstruction, scale = 0.5) {
+  const { width, height, channels } = image;
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    data.set([...diverging(difference(image, reconstruction, pixel, channels) / scale), 255], 4 * pixel);
+  }
+  return new ImageData(data, width, height);
+}
+
+const BLUES = [[247, 247, 247], [146, 197, 222], [33, 102, 172]];
+const REDS = [[247, 247, 247], [244, 165, 130], [178, 24, 43]];
+
+function difference(image, reconstruction, pixel, channels) {
+  if (channels === 1) return reconstruction.values[pixel] - image.values[pixel];
+  let sum = 0;
+  for (let value = 3 * pixel; value < 3 * pixel + 3; value++) sum += (reconstruction.values[value] - image.values[value]) ** 2;
+  return Math.sqrt(sum / 3);
+}
+
+function diverging(share) {
+  const scheme = share < 0 ? BLUES : REDS;
+  const place = Math.min(1, Math.abs(share)) * 2;
+  const low = Math.min(Math.floor(place), 1);
+  return scheme[low].map((value, index) => value + (place - low) * (scheme[low + 1][index] - value));
+}
+
+/** Mean squared error per value, as /reconstruct gives it. */
+export function meanSquaredError(image, reconstruction) {
+  return image.values.reduce((sum, value, index) => sum + (value - reconstruction.values[index]) ** 2, 0) / image.values.length;
+}
+
+function canvasOf(width, height) {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  return canvas;
+}
