@@ -155,11 +155,11 @@ def test_csv_without_labels_has_no_column_for_them(digits: Subject) -> None:
 
 def test_ids_are_those_given_the_names_of_files_or_the_places_in_the_test_set(digits: Subject) -> None:
     images, latents = digits.images[:4], digits.bundle.reference.latents[:4].tolist()
-    names = ["a.png", "../../b.png", "=1+1", "c\td.png"]
+    names = ["a.png", "../../b.png", "=1+1", "c.png"]
     form = {"files": [("images", (name, encode_file(image))) for name, image in zip(names, images, strict=True)]}
     bodies: dict[str, tuple[dict[str, Any], list[str] | None]] = {
         "given": (json_body(latents=latents, ids=["@x", "-1", "", "é"]), ["@x", "-1", "", "é"]),
-        "files": (form, ["a.png", "b.png", "=1+1", "cd.png"]),
+        "files": (form, ["a.png", "b.png", "=1+1", "c.png"]),
         "named in the form": (
             form_body([encode_file(image) for image in images], ids='["p","q","r","s"]'),
             list("pqrs"),
