@@ -13,9 +13,11 @@ _MAX_TEXT_BYTES = 2**23
 
 @dataclass(frozen=True)
 class Form:
-    """The parts of a form: files in their order, whatever they are called, and text fields by name."""
+    """The parts of a form: files in their order, with their names, and text fields by name."""
 
     files: list[bytes] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    """Of the files, as the client gave them: nothing to open anything by."""
     fields: dict[str, str] = field(default_factory=dict)
 
 
@@ -41,6 +43,7 @@ def read_form(body: bytes, boundary: str, max_files: int) -> Form:
                     raise TooManyImages(f"A request may hold {max_files} images; send the others in further requests.")
                 else:
                     form.files.append(content)
+                    form.names.append(head.filename)
     except (multipart.MultipartError, ValueError) as error:
         raise MalformedForm("The body must be multipart/form-data, framed by its Content-Type's boundary.") from error
     return form

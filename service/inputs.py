@@ -13,7 +13,7 @@ from service.form import boundary_of, read_form
 from service.framing import is_small_png
 from service.image_input import ImageReader
 from service.json_body import Json, JsonObject
-from service.labels import read_labels
+from service.labels import id_of_file, read_ids, read_labels
 from service.latent_input import LatentReader
 from service.manifest import ImageFormat
 from service.media import IMAGE_BODIES, JSON, LATENT_BODIES, MULTIPART, NPY, PNG, SEVERAL_IMAGE_BODIES
@@ -39,20 +39,24 @@ class Kind(StrEnum):
     LATENTS = "latents"
     REFERENCE = "reference"
     LABELS = "labels"
+    IDS = "ids"
 
 
+_BESIDE = (Kind.LABELS, Kind.IDS)
+"""What comes beside images or latents, and never alone."""
 IMAGES, LATENTS = frozenset({Kind.IMAGES}), frozenset({Kind.LATENTS})
 """What most routes take."""
 
 
 @dataclass(slots=True)
 class Inputs:
-    """A body that was read: images, latents, or the wish for the reference, and labels if there were some."""
+    """A body that was read: images, latents, or the wish for the reference, with labels and ids if there were some."""
 
     kind: Kind
     pixels: Pixels = field(default_factory=lambda: _NO_PIXELS)
     latents: Latents = field(default_factory=lambda: _NO_LATENTS)
     labels: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None = None
 
     @property
     def count(self) -> int:
@@ -85,12 +89,12 @@ class BodyReader:
     @cached_property
     def _keys(self) -> tuple[str, ...]:
         """The members of which a JSON body has exactly one."""
-        return tuple(kind.value for kind in Kind if kind in self.takes and kind != Kind.LABELS)
+        return tuple(kind.value for kind in Kind if kind in self.takes and kind not in _BESIDE)
 
     @cached_property
     def _known_keys(self) -> tuple[str, ...]:
-        labels = ("labels",) if Kind.LABELS in self.takes else ()
-        return (*self._keys, *labels, *(("pixel_range",) if Kind.IMAGES in self.takes else ()))
+        beside = (kind.value for kind in _BESIDE if kind in self.takes)
+        return (*self._keys, *beside, *(("pixel_range",) if Kind.IMAGES in self.takes else ()))
 
     def check_media_type(self, content_type: str) -> str:
         """The media type in a `Content-Type` header, if it is read.
@@ -141,20 +145,21 @@ class BodyReader:
     def _read_json(self, body: bytes, deadline: Deadline) -> Inputs:
         document = JsonObject(body, self._known_keys, self.max_json_values)
         labels = read_labels(document, self.images.max_images) if "labels" in document else None
+        ids = read_ids(document, self.images.max_images) if "ids" in document else None
         chosen = [key for key in self._keys if key in document]
         if len(chosen) != 1:
             options = ", ".join(f'"{key}"' for key in self._keys)
             raise InvalidBody(f"The body must have exactly one of {options}.")
         if chosen == ["reference"]:
-            return _reference(document.get("reference"), labels)
+            return _reference(document.get("reference"), labels, ids)
         if chosen == ["latents"]:
-            return Inputs(Kind.LATENTS, latents=self.latents.from_json(document), labels=labels)
-        return Inputs(Kind.IMAGES, pixels=self.images.from_json(document, deadline), labels=labels)
+            return Inputs(Kind.LATENTS, latents=self.latents.from_json(document), labels=labels, ids=ids)
+        return Inputs(Kind.IMAGES, pixels=self.images.from_json(document, deadline), labels=labels, ids=ids)
 
     def _read_numbers(self, body: bytes) -> Inputs | None:
         """The only images or latents of a JSON body, where they are nothing but numbers, and all right."""
         document = JsonObject(body, self._known_keys, self.max_json_values)
-        if len(self._keys) != 1 or self._keys[0] not in document or "labels" in document:
+        if len(self._keys) != 1 or self._keys[0] not in document or "labels" in document or "ids" in document:
             return None
         if self._keys == ("latents",):
             return Inputs(Kind.LATENTS, latents=self.latents.from_json(document))
@@ -170,17 +175,24 @@ class BodyReader:
 
     def _read_form(self, body: bytes, boundary: str, deadline: Deadline) -> Inputs:
         form = read_form(body, boundary, self.images.max_images)
-        allowed = {Kind.LABELS.value} & set(self.takes)
-        if not form.fields.keys() <= allowed:
+        allowed = set(_BESIDE) & set(self.takes)
+        if not form.fields.keys() <= {kind.value for kind in allowed}:
             raise InvalidBody("The form has an unknown text field; send images as files, each with a file name.")
-        labels = None
+        labels = ids = None
         if text := form.fields.get(Kind.LABELS):
-            document = JsonObject(b'{"labels":%s}' % text.encode(), [Kind.LABELS], self.max_json_values)
-            labels = read_labels(document, self.images.max_images)
-        return Inputs(Kind.IMAGES, pixels=self.images.from_files(form.files, deadline), labels=labels)
+            labels = read_labels(self._field(Kind.LABELS, text), self.images.max_images)
+        if text := form.fields.get(Kind.IDS):
+            ids = read_ids(self._field(Kind.IDS, text), self.images.max_images)
+        elif Kind.IDS in self.takes:
+            ids = tuple(map(id_of_file, form.names))
+        return Inputs(Kind.IMAGES, pixels=self.images.from_files(form.files, deadline), labels=labels, ids=ids)
+
+    def _field(self, kind: Kind, text: str) -> JsonObject:
+        """A text field of a form, as if it were a member of a JSON body."""
+        return JsonObject(b'{"%s":%s}' % (kind.encode(), text.encode()), [kind], self.max_json_values)
 
 
-def _reference(value: Json, labels: tuple[str, ...] | None) -> Inputs:
-    if value is not True or labels is not None:
-        raise InvalidBody('"reference" must be true, and comes without labels: the bundle has its own.')
+def _reference(value: Json, *named: tuple[str, ...] | None) -> Inputs:
+    if value is not True or any(names is not None for names in named):
+        raise InvalidBody('"reference" must be true, and comes without labels and ids: the bundle has its own.')
     return Inputs(Kind.REFERENCE)

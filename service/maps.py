@@ -4,19 +4,22 @@ Nothing heavy is imported here, for the web process: `layout` computes, and `map
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.arrays import Features
+from service.arrays import BytePixels, Features
 from service.errors import Fault, ImpossibleMap
 from service.metrics import MapQuality
 
 Space: TypeAlias = Literal["image", "latent"]
 SpaceChoice: TypeAlias = Literal["image", "latent", "both"]
+MeasuredSpace: TypeAlias = Literal["image", "pca", "latent"]
 PictureFormat: TypeAlias = Literal["png", "svg"]
+Theme: TypeAlias = Literal["light", "dark"]
+PointStyle: TypeAlias = Literal["dots", "thumbnails"]
 Coordinates: TypeAlias = NDArray[np.float32]
 """Where the points of a map lie, shape (n_points, dimensions)."""
 MIN_POINTS = 4
@@ -37,6 +40,11 @@ class MapJob:
     iterations: int = 750
     seed: int = 0
     picture: PictureFormat | None = None
+    pixels: Features | None = None
+    """The images of the points, where they are at hand: what every space is compared with."""
+    theme: Theme = "light"
+    thumbnails: BytePixels | None = None
+    """The images that a picture draws in place of dots."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +57,25 @@ class SpaceMap:
 
 
 @dataclass(frozen=True)
+class SpaceNumbers:
+    """How well a space itself keeps classes and the neighbours of pixels, before anything is laid out."""
+
+    components: int
+    """Numbers of one of its vectors."""
+    knn_accuracy: float | None
+    silhouette: float | None
+    """Both None without labels, or with fewer than two classes."""
+    trustworthiness: float | None
+    """Are the neighbours in this space neighbours in pixels? None where the images are not at hand."""
+
+
+@dataclass(frozen=True)
 class MapAnswer:
     """The maps in the order of the job's spaces, and the picture where one was asked for."""
 
     maps: dict[Space, SpaceMap]
     picture: bytes | None
+    spaces: dict[MeasuredSpace, SpaceNumbers] = field(default_factory=dict)
 
 
 def largest_perplexity(points: int) -> float:

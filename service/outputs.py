@@ -58,6 +58,17 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return buffer.getvalue().encode()
 
 
+def plain_cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: one that might be gets an apostrophe (OWASP, CSV injection)."""
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
+
+
 def base64_png(pixels: BytePixels) -> str:
     """`(height, width, channels)` bytes -> the base64 of a PNG file."""
     return base64.b64encode(encode_png(pixels, smallest=False)).decode()

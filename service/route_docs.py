@@ -16,6 +16,8 @@ Spec: TypeAlias = dict[str, Any]
 Responses: TypeAlias = dict[int | str, Spec]
 
 _LABELS: Spec = {"type": "string", "description": "A JSON array with the class of each image."}
+_IDS: Spec = {"type": "string", "description": "A JSON array with the id of each image, in place of its file's name."}
+_BESIDE: Spec = {"labels": _LABELS, "ids": _IDS}
 _BINARY: Spec = {"type": "string", "format": "binary"}
 IMAGE_EXAMPLES: Spec = {
     "base64": {"summary": "Encoded images in base64", "value": {"images": IMAGES}},
@@ -51,7 +53,7 @@ def images_only(body: type[BaseModel]) -> Spec:
 
 def images_or(*others: type[BaseModel], images: type[BaseModel], least: int, examples: Spec) -> Spec:
     """The request body of a route that takes several images, at `least` so many, or something else in JSON."""
-    form = _form(least, {"labels": _LABELS} if issubclass(images, schemas.LabelledImagesBody) else {})
+    form = _form(least, _BESIDE if issubclass(images, schemas.LabelledImagesBody) else {})
     return _request_body({JSON: _json_body([images, *others], examples), **_image_batches(form)})
 
 
@@ -63,7 +65,7 @@ def latents_only(body: type[BaseModel]) -> Spec:
 
 def answers(
     media_types: Sequence[str],
-    reply: type[BaseModel],
+    reply: type[BaseModel] | Sequence[type[BaseModel]],
     what: str,
     refusals: Iterable[type[errors.Refusal]],
     headers: Mapping[str, tuple[str, str]] = {},
@@ -72,14 +74,14 @@ def answers(
 
     Args:
         media_types: In the order in which they are preferred.
-        reply: The type of the JSON answer.
+        reply: The type of the JSON answer, or each of several.
         what: The answer in words.
         refusals: What the route refuses, beside what every route may.
         headers: By name, a description and an example.
     """
     text = {CSV, SVG}
     content = {name: {"schema": {"type": "string"} if name in text else _BINARY} for name in media_types}
-    content[JSON] = {"schema": reference_to(reply)}
+    content[JSON] = {"schema": _any_of([reply] if isinstance(reply, type) else reply)}
     own = {name: _header(*texts) for name, texts in headers.items()}
     ok = {"description": what, "content": content, "headers": _HEADERS | _MODEL_HEADERS | own}
     return {200: ok, **refused(*refusals)}
@@ -145,8 +147,11 @@ def _example(kind: type[errors.Refusal]) -> Spec:
 
 
 def _json_body(bodies: Sequence[type[BaseModel]], examples: Spec) -> Spec:
-    schema = reference_to(bodies[0]) if len(bodies) == 1 else {"anyOf": [reference_to(body) for body in bodies]}
-    return {"schema": schema, "examples": examples}
+    return {"schema": _any_of(bodies), "examples": examples}
+
+
+def _any_of(models: Sequence[type[BaseModel]]) -> Spec:
+    return reference_to(models[0]) if len(models) == 1 else {"anyOf": [reference_to(model) for model in models]}
 
 
 def _request_body(content: Spec) -> Spec:

@@ -38,6 +38,10 @@ Labels = Annotated[
     list[Annotated[str, Field(max_length=200)] | int],
     Field(min_length=MIN_POINTS, description="The class of each point, in their order."),
 ]
+Ids = Annotated[
+    list[Annotated[str, Field(max_length=200)]],
+    Field(description="What each point is called in the answer, in their order."),
+]
 PixelRange = Annotated[
     Literal["unit", "byte"],
     Field(description="Whether numbers lie in [0, 1] or in [0, 255]; encoded images mind neither."),
@@ -80,6 +84,7 @@ class LabelledImagesBody(ImagesBody):
 
     images: Annotated[Images, Field(min_length=MIN_POINTS)]
     labels: Labels | SkipJsonSchema[None] = None
+    ids: Ids | SkipJsonSchema[None] = None
 
 
 class LabelledLatentsBody(LatentsBody):
@@ -87,6 +92,7 @@ class LabelledLatentsBody(LatentsBody):
 
     latents: Annotated[Latents, Field(min_length=MIN_POINTS)]
     labels: Labels | SkipJsonSchema[None] = None
+    ids: Ids | SkipJsonSchema[None] = None
 
 
 class ReferenceBody(Body):
@@ -180,11 +186,54 @@ class MapReply(BaseModel):
     separability: MapSeparability | None = Field(description="Null without labels of at least two classes.")
 
 
+class SpaceReply(BaseModel):
+    """How well a space itself keeps classes and neighbours, before t-SNE."""
+
+    space: Literal["image", "pca", "latent"] = Field(
+        description="Those that were asked for, and where images and latents are at hand PCA of the images."
+    )
+    components: int = Field(description="Numbers of a vector; PCA has as many as the latent.", examples=[16])
+    knn_accuracy: Share | None = Field(description="As of maps; null without labels of at least two classes.")
+    silhouette: float | None = Field(ge=-1, le=1, description="As of maps; null without labels of two classes.")
+    trustworthiness: Share | None = Field(
+        description="Are neighbours in the space neighbours in pixels? Null where the images are not at hand."
+    )
+
+
 class TsneReply(Reply):
     """The maps that were asked for, image space first."""
 
     labels: list[str] | None = Field(description="The class of each point, in the order of the coordinates.")
+    ids: list[str] | None = Field(
+        description="What each point is called: as given, its file's name, or its index among all test images."
+    )
     maps: list[MapReply]
+    spaces: list[SpaceReply]
+
+
+class Neighbour(BaseModel):
+    """A point of the reference sample."""
+
+    index: int = Field(description="Its row in the sample, from 0.", examples=[17])
+    distance: float = Field(ge=0, description="Euclidean distance in latent space.", examples=[1.23])
+    label: str | None = Field(description="Its class; null where the data have none.", examples=["3"])
+
+
+class Placement(BaseModel):
+    """One point on the reference sample's map of latent space."""
+
+    coordinates: list[float] = Field(examples=[[1.5, -2.25]])
+    neighbours: list[Neighbour] = Field(description="The 10 nearest in latent space, the nearest first.")
+    distance: float = Field(ge=0, description="The mean distance to them.", examples=[1.31])
+    far: bool = Field(description="Whether that is more than of 99 % of the sample to their own neighbours.")
+
+
+class PlacementReply(Reply):
+    """Each image or latent on the known map."""
+
+    space: Literal["latent"]
+    ids: list[str] | None = Field(description="What each point is called: as given, or its file's name.")
+    placements: list[Placement]
 
 
 class ReferenceSheet(BaseModel):

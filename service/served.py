@@ -12,6 +12,7 @@ from service.bundle import QUANTILE_PROBABILITIES, Bundle
 from service.deadline import Deadline
 from service.errors import MAX_FAULTS, Fault, OutOfRange
 from service.inputs import BodyReader, InputLimits, Kind
+from service.placement import KnownMap
 from service.shelf import Shelf
 from service.workers import Workers
 
@@ -49,6 +50,17 @@ class ServedModel:
         """Numbers of one image, or of its latent where that has more."""
         image = self.bundle.manifest.image
         return max(image.height * image.width * image.channels, self.bundle.manifest.latent_dim)
+
+    @cached_property
+    def latent_map(self) -> KnownMap:
+        """The reference sample on its map of latent space."""
+        return KnownMap(self.bundle.reference.latents, self.bundle.reference.latent_map)
+
+    @cached_property
+    def reference_labels(self) -> tuple[str, ...] | None:
+        """The class of each image of the reference sample."""
+        labels, classes = self.bundle.reference.labels, self.bundle.manifest.dataset.classes
+        return None if labels is None else tuple(classes[label] for label in labels)
 
     @cached_property
     def named(self) -> dict[str, str | int]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from service.arrays import Pixels
 from service.autoencoder import Autoencoder
 from service.bundle import QUANTILE_PROBABILITIES, Reference
-from service.layout import measure_map
+from service.measures import measure
 from service.metrics import LinearProof, Metrics, ReconstructionError, SplitReconstruction
 from service.tsne import Embedding, embed
 from training.anomaly import measure_anomaly
@@ -114,14 +114,20 @@ def evaluate(
     )
     announce("t-SNE maps")
     image_map, latent_map = (embed(space, seed=config.seed) for space in (sample.pixels, sample.latents))
+    maps, _ = measure(
+        {"image": image_map, "latent": latent_map},
+        {"image": sample.pixels, "latent": sample.latents},
+        None,
+        sample.labels,
+    )
     metrics = Metrics(
         reconstruction=reconstruction,
         separability=separability,
         interpolation=interpolation,
         anomaly=anomaly,
         linear=_linear_proof(subject, reconstruction["train"]),
-        image_map=measure_map(image_map, sample.pixels, sample.labels),
-        latent_map=measure_map(latent_map, sample.latents, sample.labels),
+        image_map=maps["image"].quality,
+        latent_map=maps["latent"].quality,
     )
     return Evaluation(metrics, _reference(subject, sample, image_map, latent_map))
 

@@ -112,7 +112,7 @@ def plot_map(
         axes = figure.subplots()
         draw_points(axes, points, groups)
         axes.set(title=title)
-        draw_legend(figure, groups)
+        draw_legend(figure, groups, 4.6)
     coloured = f"coloured by {len(groups.names)} classes" if groups.names else "without labels"
     return _picture(figure, name, f"t-SNE map of {len(points)} images: {title.lower()}, {coloured}.")
 

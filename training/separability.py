@@ -8,12 +8,15 @@ import numpy as np
 
 from service.arrays import Features, Labels
 from service.metrics import Separability, SpaceSeparability
-from service.separability import LabelledFeatures, knn_accuracy, linear_probe_accuracy, silhouette, trustworthiness
+from service.separability import LabelledFeatures, examine, knn_accuracy
 from training.datasets import stratified
+from training.probe import linear_probe_accuracy
 
 Space = Literal["pixels", "pca", "latents"]
 PROBE_LIMIT = 10_000
 """Known images that the linear probe is fitted on; more change its accuracy by less than they cost."""
+
+_NO_ACCURACIES: dict[str, float | None] = {"knn_accuracy": None, "linear_probe_accuracy": None}
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,24 @@ class Spaces:
 
 def measure_separability(known: Spaces, queries: Spaces, sample: Spaces) -> Separability:
     """Judge each space by test images (`queries`, and `sample` of them) against training images (`known`)."""
+    labels = sample.labels if known.labels is not None and len(np.unique(known.labels)) > 1 else None
+    pca, latents = (examine(features, labels) for features in (sample.pca, sample.latents))
+    pixels = examine(sample.pixels, labels, [pca.neighbours, latents.neighbours])
+    trust = dict(zip(get_args(Space), (1.0, *pixels.trustworthiness), strict=True))
+    silhouettes = dict(zip(get_args(Space), (pixels.silhouette, pca.silhouette, latents.silhouette), strict=True))
     return Separability(
         known=len(known.pixels),
         probe_known=probe_known(known),
         queries=len(queries.pixels),
         sample=len(sample.pixels),
-        **{space: _measure_space(space, known, queries, sample) for space in get_args(Space)},
+        **{
+            space: SpaceSeparability(
+                **_accuracies(space, known, queries),
+                silhouette=silhouettes[space],
+                trustworthiness=trust[space],
+            )
+            for space in get_args(Space)
+        },
     )
 
 
@@ -45,16 +60,13 @@ def probe_known(known: Spaces) -> int:
     return min(PROBE_LIMIT, len(known.pixels))
 
 
-def _measure_space(space: Space, known: Spaces, queries: Spaces, sample: Spaces) -> SpaceSeparability:
-    trust = trustworthiness(sample.pixels, getattr(sample, space))
-    if known.labels is None or queries.labels is None or sample.labels is None or len(np.unique(known.labels)) < 2:
-        return SpaceSeparability(knn_accuracy=None, linear_probe_accuracy=None, silhouette=None, trustworthiness=trust)
+def _accuracies(space: Space, known: Spaces, queries: Spaces) -> dict[str, float | None]:
+    if known.labels is None or queries.labels is None or len(np.unique(known.labels)) < 2:
+        return _NO_ACCURACIES
     database = LabelledFeatures(getattr(known, space), known.labels)
     questions = LabelledFeatures(getattr(queries, space), queries.labels)
     learned = stratified(known.labels, len(known.labels), probe_known(known), seed=2)
-    return SpaceSeparability(
-        knn_accuracy=knn_accuracy(database, questions),
-        linear_probe_accuracy=linear_probe_accuracy(database.at(learned), questions),
-        silhouette=silhouette(LabelledFeatures(getattr(sample, space), sample.labels)),
-        trustworthiness=trust,
-    )
+    return {
+        "knn_accuracy": knn_accuracy(database, questions),
+        "linear_probe_accuracy": linear_probe_accuracy(database.at(learned), questions),
+    }

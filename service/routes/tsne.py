@@ -1,29 +1,30 @@
 """POST /tsne: images, latents or the bundle's own sample in; out, t-SNE maps of them."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from service.arrays import Features, flat, to_unit
+from service.answer import Answer
+from service.arrays import BytePixels, Features, Pixels, flat, to_bytes, to_unit
 from service.dependencies import MapExchangeDep, Unset
 from service.errors import Fault, InvalidParameter, TooManyPoints
 from service.exchange import Exchange
 from service.inputs import Inputs, Kind
 from service.labels import check_labels
-from service.maps import MIN_POINTS, MapAnswer, MapJob, PictureFormat, Space, SpaceChoice, check
-from service.media import CSV, MAP_ANSWERS, PNG, SVG
-from service.outputs import write_csv, write_json
+from service.map_answers import write_maps, write_placements
+from service.maps import MIN_POINTS, MapJob, PictureFormat, PointStyle, Space, SpaceChoice, Theme, check
+from service.media import MAP_ANSWERS, PLACEMENT_ANSWERS, PNG, SVG
 from service.route_docs import BODY_REFUSALS, MAP_REFUSALS, MODEL_REFUSALS, REFERENCE_EXAMPLES, answers, images_or
-from service.schemas import LabelledImagesBody, LabelledLatentsBody, ReferenceBody, TsneReply
-from service.served import ServedModel
+from service.schemas import LabelledImagesBody, LabelledLatentsBody, PlacementReply, ReferenceBody, TsneReply
 from service.settings import DEFAULT_ITERATIONS, MOST_ITERATIONS, Settings
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
 
 _PICTURES: dict[str, PictureFormat] = {PNG: "png", SVG: "svg"}
-_AXES = "xyz"
+_PLACED = frozenset({Kind.IMAGES, Kind.LATENTS, Kind.IDS})
+_OF_NEW_MAPS = ("perplexity", "iterations", "seed", "theme", "points")
+"""What says nothing of points that are put on a known map."""
 
 
 class Options(BaseModel):
@@ -39,14 +40,24 @@ class Options(BaseModel):
         DEFAULT_ITERATIONS, ge=250, le=MOST_ITERATIONS, description="Gradient steps, 250 of early exaggeration."
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="The same seed and points give the same map.")
+    theme: Theme = Field("light", description="Paper and ink of a picture.")
+    points: PointStyle = Field(
+        "dots", description="What a picture draws at each place: a dot, or the image, as many as have room."
+    )
+    onto: Literal["reference"] | Unset = Field(
+        None, description="Put the points on the known map of the reference sample's latents; none is computed."
+    )
+    optimise: bool = Field(
+        False, description="With `onto`: move each point by t-SNE's gradient from the median of its neighbours."
+    )
 
 
 @router.post(
     "/tsne",
     responses=answers(
         MAP_ANSWERS,
-        TsneReply,
-        "Coordinates and numbers, a table of coordinates, or a plot.",
+        (TsneReply, PlacementReply),
+        "Coordinates and numbers, a table of coordinates, or a plot; with `onto` placements, or a table of them.",
         {*MODEL_REFUSALS, *BODY_REFUSALS, *MAP_REFUSALS},
     ),
     openapi_extra=images_or(
@@ -57,22 +68,61 @@ async def tsne(exchange: MapExchangeDep, options: Annotated[Options, Query()]) -
     """Lay points out in two or three dimensions, so that near neighbours stay near, in image space and latent space.
 
     Takes images, latents (in image space: what they decode to) or `{"reference": true}`, the bundle's sample of test
-    images. With labels each map says how well the classes keep apart. A client that leaves stops the computation.
+    images. With labels each map and each space says how well the classes keep apart. A client that leaves stops the
+    computation.
+
+    `onto=reference` puts images or latents, one or more, on the known map of that sample's latents instead, in
+    milliseconds, with their nearest neighbours there. It answers in JSON or CSV.
     """
+    if options.onto is not None:
+        return await _place(exchange, options)
     media_type = exchange.negotiate(MAP_ANSWERS)
     _check_options(options, exchange.parts.settings)
     exchange.parts.maps.check_place()
     async with exchange.inputs(frozenset(Kind)) as inputs:
         job = await _job(exchange, inputs, options, _PICTURES.get(media_type))
+        ids = _ids(exchange, inputs)
     with exchange.in_time():  # its places in the queue of images are free again
         answer = await exchange.parts.maps.run(job)
-        return await exchange.answer(media_type, lambda: _write(media_type, exchange.model, job, answer))
+        if answer.picture is not None:
+            return Answer(answer.picture, media_type, exchange.model.headers)
+        return await exchange.answer(media_type, lambda: write_maps(media_type, exchange.model, job, answer, ids))
+
+
+async def _place(exchange: Exchange, options: Options) -> Response:
+    """Put points on the known map, in this process: no place among the maps is needed."""
+    media_type = exchange.negotiate(PLACEMENT_ANSWERS)
+    _check_placing(options)
+    model, deadline = exchange.model, exchange.deadline
+    async with exchange.inputs(_PLACED) as inputs:
+        check_labels(inputs.ids, inputs.count, "id")
+        latents = inputs.latents if len(inputs.latents) else await model.encode(inputs.pixels, deadline)
+        found = await exchange.parts.workers.run(
+            lambda: model.latent_map.place(latents, deadline, optimise=options.optimise)
+        )
+        return await exchange.answer(media_type, lambda: write_placements(media_type, model, found, inputs.ids))
+
+
+def _check_placing(options: Options) -> None:
+    """Refuse what a client chose that a known map does not leave open."""
+    chosen = [name for name in _OF_NEW_MAPS if name in options.model_fields_set]
+    chosen += ["space"] if options.space != "latent" and "space" in options.model_fields_set else []
+    chosen += ["dimensions"] if options.dimensions != 2 else []
+    if chosen:
+        rule = "not with onto=reference: that map is known, of the latent space, in 2 dimensions"
+        raise InvalidParameter(f"{chosen[0]}: {rule}.", [Fault(rule, parameter=name) for name in chosen])
 
 
 def _check_options(options: Options, settings: Settings) -> None:
     if options.iterations > settings.max_map_iterations:
         rule = f"at most {settings.max_map_iterations} are allowed here"
         raise InvalidParameter(f"iterations: {rule}.", [Fault(rule, parameter="iterations")])
+    if options.points == "thumbnails" and options.dimensions != 2:
+        rule = "thumbnails are drawn on maps of 2 dimensions only"
+        raise InvalidParameter(f"points: {rule}.", [Fault(rule, parameter="points")])
+    if options.optimise:
+        rule = "only with onto=reference"
+        raise InvalidParameter(f"optimise: {rule}.", [Fault(rule, parameter="optimise")])
 
 
 async def _job(exchange: Exchange, inputs: Inputs, options: Options, picture: PictureFormat | None) -> MapJob:
@@ -85,62 +135,48 @@ async def _job(exchange: Exchange, inputs: Inputs, options: Options, picture: Pi
         raise TooManyPoints(f"A map may have {at_most} points, got {count}.")
     check(count, options.perplexity)
     check_labels(inputs.labels, count)
-    spaces = await _spaces(exchange, inputs, options.space)
-    labels = _reference_labels(model) if is_reference else inputs.labels
+    check_labels(inputs.ids, count, "id")
+    draws_images = picture is not None and options.points == "thumbnails"
+    pixels = await _pixels(exchange, inputs, needed=draws_images or options.space != "latent")
+    spaces = await _spaces(exchange, inputs, options.space, pixels)
+    labels = model.reference_labels if is_reference else inputs.labels
     dimensions = cast(Literal[2, 3], options.dimensions)
-    return MapJob(spaces, labels, dimensions, options.perplexity, options.iterations, options.seed, picture)
+    thumbnails: BytePixels | None = None
+    if draws_images and pixels is not None:
+        images = pixels
+        thumbnails = await exchange.parts.workers.run(lambda: to_bytes(images))
+    return MapJob(
+        spaces, labels, dimensions, options.perplexity, options.iterations, options.seed, picture,
+        pixels=None if pixels is None else spaces.get("image", flat(pixels)),
+        theme=options.theme, thumbnails=thumbnails,
+    )  # fmt: skip
 
 
-async def _spaces(exchange: Exchange, inputs: Inputs, space: SpaceChoice) -> dict[Space, Features]:
-    """The points as vectors of each space that was asked for."""
-    model, pixels, latents = exchange.model, inputs.pixels, inputs.latents
+async def _pixels(exchange: Exchange, inputs: Inputs, *, needed: bool) -> Pixels | None:
+    """The images of the points, where they came; decoded where latents came and images are needed."""
     if inputs.kind == Kind.REFERENCE:
-        pixels, latents = to_unit(model.bundle.reference.images), model.bundle.reference.latents
+        return to_unit(exchange.model.bundle.reference.images)
+    if inputs.kind == Kind.IMAGES:
+        return inputs.pixels
+    return await exchange.model.decode(inputs.latents, exchange.deadline) if needed else None
+
+
+async def _spaces(
+    exchange: Exchange, inputs: Inputs, space: SpaceChoice, pixels: Pixels | None
+) -> dict[Space, Features]:
+    """The points as vectors of each space that was asked for."""
     spaces: dict[Space, Features] = {}
-    if space in {"image", "both"}:
-        images = pixels if len(pixels) else await model.decode(latents, exchange.deadline)
-        spaces["image"] = flat(images)
+    if space in {"image", "both"} and pixels is not None:
+        spaces["image"] = flat(pixels)
     if space in {"latent", "both"}:
-        spaces["latent"] = latents if len(latents) else await model.encode(pixels, exchange.deadline)
+        model = exchange.model
+        latents = model.bundle.reference.latents if inputs.kind == Kind.REFERENCE else inputs.latents
+        spaces["latent"] = latents if len(latents) else await model.encode(inputs.pixels, exchange.deadline)
     return spaces
 
 
-def _reference_labels(model: ServedModel) -> tuple[str, ...] | None:
-    labels, classes = model.bundle.reference.labels, model.bundle.manifest.dataset.classes
-    return None if labels is None else tuple(classes[label] for label in labels)
-
-
-def _write(media_type: str, model: ServedModel, job: MapJob, answer: MapAnswer) -> bytes:
-    if answer.picture is not None:
-        return answer.picture
-    if media_type == CSV:
-        return _write_csv(job, answer)
-    maps = [
-        {
-            "space": space,
-            "coordinates": found.coordinates,
-            "kl_divergence": found.quality.kl_divergence,
-            "perplexity": found.quality.perplexity,
-            "trustworthiness": found.quality.trustworthiness,
-            "separability": _separability(found.quality.knn_accuracy, found.quality.silhouette),
-        }
-        for space, found in answer.maps.items()
-    ]
-    return write_json({"model": model.name, "version": model.version, "labels": job.labels, "maps": maps})
-
-
-def _separability(knn_accuracy: float | None, silhouette: float | None) -> dict[str, float | None] | None:
-    return None if knn_accuracy is None else {"knn_accuracy": knn_accuracy, "silhouette": silhouette}
-
-
-def _write_csv(job: MapJob, answer: MapAnswer) -> bytes:
-    """One row a point: its index, its label where there are some, its place on each map."""
-    columns = [f"{space}_{axis}" for space in answer.maps for axis in _AXES[: job.dimensions]]
-    places = [found.coordinates.tolist() for found in answer.maps.values()]
-
-    def rows() -> Iterator[list[Any]]:
-        for index, by_map in enumerate(zip(*places, strict=True)):
-            label = [] if job.labels is None else [job.labels[index]]
-            yield [index, *label, *(number for place in by_map for number in place)]
-
-    return write_csv(["index", *([] if job.labels is None else ["label"]), *columns], rows())
+def _ids(exchange: Exchange, inputs: Inputs) -> tuple[str, ...] | None:
+    """What the points are called, where they have names: of the sample, the place of each among all test images."""
+    if inputs.kind == Kind.REFERENCE:
+        return tuple(map(str, exchange.model.bundle.reference.test_indices.tolist()))
+    return inputs.ids

@@ -78,9 +78,11 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         kwargs["data"] = write_npy(LATENTS if case.path == "/decode" else PIXELS)
     elif not isinstance(case.body, dict):
         return
-    elif case.media_type == FORM and "labels" in case.body:
+    elif case.media_type == FORM and not {"labels", "ids"}.isdisjoint(case.body):
         files = [("images", (f"{index}.png", file)) for index, file in enumerate(FILES["image/png"] * 3)]
-        kwargs["files"] = [*files, ("labels", (None, json.dumps(list(range(len(files))))))]
+        names = json.dumps([str(index) for index in range(len(files))])
+        beside = [(key, (None, names)) for key in ("labels", "ids") if key in case.body]
+        kwargs["files"] = [*files, *beside]
     elif case.media_type == JSON:
         case.body = fitting_body(case.path, case.body)
 
@@ -91,6 +93,9 @@ def fitting_query(path: str, query: dict[str, Any]) -> dict[str, Any]:
     if path == "/tsne":
         query["iterations"] = min(int(query.get("iterations", 250)), 300)
         query["perplexity"] = 1  # the only one for four points
+        query["dimensions"] = 2 if query.get("points") == "thumbnails" else query.get("dimensions", 2)
+        for name in ("onto", "optimise"):  # which of the other parameters they leave is tested in test_placement
+            query.pop(name, None)
     if path == "/interpolate":
         query["scale"] = min(int(query.get("scale") or 16), 32)
         most_steps = MOST_PIXELS // (4 * MOST_STOPS * (SIDE * query["scale"]) ** 2)
@@ -105,8 +110,8 @@ def fitting_body(path: str, body: dict[str, Any]) -> dict[str, Any]:
         if key in body:
             count = min(len(body[key]), MOST_STOPS) if path == "/interpolate" else len(body[key])
             fitted[key] = [fit(index, item) for index, item in enumerate(body[key][:count])]
-            if "labels" in body:
-                fitted["labels"] = list(islice(cycle(body["labels"]), count))
+            for names in {"labels", "ids"} & body.keys():
+                fitted[names] = list(islice(cycle(body[names] or ["a"]), count))
     return fitted
 
 

@@ -142,15 +142,94 @@ def test_csv_has_a_row_for_each_point(dimensions: int, space: str, digits: Subje
     header, *rows = csv.reader(io.StringIO(response.text))
     spaces = ["image", "latent"] if space == "both" else ["latent"]
     axes = "xyz"[:dimensions]
-    assert header == ["index", "label", *(f"{name}_{axis}" for name in spaces for axis in axes)]
-    assert [row[:2] for row in rows] == [[str(index), label] for index, label in enumerate(LABELS)]
+    assert header == ["index", "id", "label", *(f"{name}_{axis}" for name in spaces for axis in axes)]
+    assert [row[:3] for row in rows] == [[str(index), str(index), label] for index, label in enumerate(LABELS)]
     coordinates = np.concatenate(_coordinates(digits.post("/tsne", body, **query)), axis=1)
-    np.testing.assert_allclose([[float(cell) for cell in row[2:]] for row in rows], coordinates, rtol=1e-6)
+    np.testing.assert_allclose([[float(cell) for cell in row[3:]] for row in rows], coordinates, rtol=1e-6)
 
 
 def test_csv_without_labels_has_no_column_for_them(digits: Subject) -> None:
     text = digits.post("/tsne", npy_body(digits.images[:5]), "text/csv", space="image", **QUICK).text
-    assert text.splitlines()[0] == "index,image_x,image_y"
+    assert text.splitlines()[0] == "index,id,image_x,image_y"
+
+
+def test_ids_are_those_given_the_names_of_files_or_the_places_in_the_test_set(digits: Subject) -> None:
+    images, latents = digits.images[:4], digits.bundle.reference.latents[:4].tolist()
+    names = ["a.png", "../../b.png", "=1+1", "c.png"]
+    form = {"files": [("images", (name, encode_file(image))) for name, image in zip(names, images, strict=True)]}
+    bodies: dict[str, tuple[dict[str, Any], list[str] | None]] = {
+        "given": (json_body(latents=latents, ids=["@x", "-1", "", "é"]), ["@x", "-1", "", "é"]),
+        "files": (form, ["a.png", "b.png", "=1+1", "c.png"]),
+        "named in the form": (
+            form_body([encode_file(image) for image in images], ids='["p","q","r","s"]'),
+            list("pqrs"),
+        ),
+        "none": (json_body(latents=latents), None),
+        "reference": (json_body(reference=True), [str(index) for index in digits.bundle.reference.test_indices]),
+    }
+    cells = {"@x": "'@x", "=1+1": "'=1+1"}
+    for body, ids in bodies.values():
+        query: dict[str, Any] = {"space": "latent", **QUICK}
+        document = _maps(digits.post("/tsne", body, **query))
+        assert document["ids"] == ids
+        rows = list(csv.DictReader(io.StringIO(digits.post("/tsne", body, "text/csv", **query).text)))
+        expected = [cells.get(name, name) for name in ids or map(str, range(4))]
+        assert [row["id"] for row in rows] == expected
+
+
+@pytest.mark.parametrize("ids", [["a"] * 11, [], ["a"] * 11 + [1], ["a"] * 11 + [None], ["a"] * 11 + ["b" * 201]])
+def test_ids_that_do_not_fit_are_refused(ids: list[Any], digits: Subject) -> None:
+    latents = digits.bundle.reference.latents[:12].tolist()
+    document = problem(digits.post("/tsne", json_body(latents=latents, ids=ids)), "invalid-body")
+    assert document["errors"][0]["pointer"] == ("#/ids/11" if len(ids) == 12 else "#/ids")
+    problem(digits.post("/decode", json_body(latents=latents[:1], ids=["a"])), "invalid-body")
+    problem(digits.post("/tsne", json_body(reference=True, ids=["a"])), "invalid-body")
+
+
+def test_a_label_is_no_formula_in_a_table(digits: Subject) -> None:
+    latents = digits.bundle.reference.latents[:4].tolist()
+    body = json_body(latents=latents, labels=["=cmd|' /C calc'!A0", "-1", "+a", "b"])
+    rows = list(csv.DictReader(io.StringIO(digits.post("/tsne", body, "text/csv", space="latent", **QUICK).text)))
+    assert [row["label"] for row in rows] == ["'=cmd|' /C calc'!A0", "-1", "'+a", "b"]
+
+
+@pytest.mark.parametrize("kind", ["images", "latents"])
+def test_spaces_are_measured_beside_pca_where_images_and_latents_are_at_hand(kind: str, digits: Subject) -> None:
+    images, latents = digits.images[:12], digits.bundle.reference.latents[:12]
+    body = json_body(images=images.tolist(), pixel_range="byte", labels=LABELS)
+    body = body if kind == "images" else json_body(latents=latents.tolist(), labels=LABELS)
+    expected = {
+        "both": ["image", "pca", "latent"],
+        "image": ["image"],
+        "latent": ["pca", "latent"] if kind == "images" else ["latent"],
+    }
+    for space, names in expected.items():
+        spaces = _maps(digits.post("/tsne", body, space=space, **QUICK))["spaces"]
+        assert [found["space"] for found in spaces] == names
+        for found in spaces:
+            assert found["components"] == (64 if found["space"] == "image" else 6)
+            assert 0 <= found["knn_accuracy"] <= 1
+            assert -1 <= found["silhouette"] <= 1
+            is_known = not (kind == "latents" and space == "latent")
+            assert (found["trustworthiness"] is not None) == is_known
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/svg+xml"])
+@pytest.mark.parametrize("kind", ["images", "latents"])
+def test_pictures_take_a_theme_and_thumbnails(kind: str, media_type: str, subject: Subject) -> None:
+    body = npy_body(subject.images[:12] if kind == "images" else subject.bundle.reference.latents[:12])
+    dots, light, dark = (
+        subject.post("/tsne", body, media_type, theme=theme, points=points, space="latent", **QUICK).content
+        for theme, points in (("light", "dots"), ("light", "thumbnails"), ("dark", "thumbnails"))
+    )
+    assert len({dots, light, dark}) == 3
+    if media_type == "image/svg+xml":
+        assert b"data:image/png;base64," in light
+
+
+def test_thumbnails_in_three_dimensions_are_refused(digits: Subject) -> None:
+    response = digits.post("/tsne", npy_body(digits.images[:12]), "image/png", dimensions=3, points="thumbnails")
+    assert problem(response, "invalid-parameter")["errors"][0]["parameter"] == "points"
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
@@ -206,7 +285,8 @@ def test_too_few_points_are_refused(points: int, digits: Subject) -> None:
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [("dimensions", 1), ("dimensions", 4), ("iterations", 249), ("iterations", 2001), ("seed", -1), ("seed", 2**32),
-     ("space", "pixels"), ("perplexity", "nan")],
+     ("space", "pixels"), ("perplexity", "nan"), ("theme", "blue"), ("points", "stars"), ("onto", "map"),
+     ("optimise", "true")],
 )  # fmt: skip
 def test_an_option_out_of_bounds_is_refused_by_its_name(parameter: str, value: Any, digits: Subject) -> None:
     response = digits.post("/tsne", npy_body(digits.images[:12]), **{parameter: value})

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from service.errors import InvalidBody, MalformedForm, Refusal, TooManyImages
 from service.form import Form, boundary_of, read_form
+from service.labels import MAX_LENGTH, id_of_file
 
 BOUNDARY = "boundary-4711"
 CANARY = "canary-5f1d"
@@ -40,7 +41,7 @@ def refused(*parts: bytes, kind: type[Refusal] = MalformedForm, end: bytes = END
 @given(st.lists(st.binary(max_size=300), max_size=MOST_FILES), st.dictionaries(st.sampled_from("abc"), st.text()))
 def test_files_and_fields_survive_in_their_order(files: list[bytes], fields: dict[str, str]) -> None:
     parts = [*map(part, files), *(text(value.encode(), name) for name, value in fields.items())]
-    assert read(*parts) == Form(files, fields)
+    assert read(*parts) == Form(files, ["a.png"] * len(files), fields)
 
 
 @given(st.lists(st.sampled_from([b"\r\n", b"--", b"\r", b"\n", BOUNDARY.encode(), b"-", b"x"]), max_size=12))
@@ -53,7 +54,7 @@ def test_content_that_looks_like_a_boundary_survives(pieces: list[bytes]) -> Non
 
 def test_a_form_cut_at_any_byte_is_refused() -> None:
     whole = part(b"first", 'form-data; name="images"; filename="a"', "Content-Type: image/png") + text(b"[1]") + END
-    assert read_form(whole, BOUNDARY, MOST_FILES) == Form([b"first"], {"labels": "[1]"})
+    assert read_form(whole, BOUNDARY, MOST_FILES) == Form([b"first"], ["a"], {"labels": "[1]"})
     for length in range(len(whole) - 2):  # the last line break may be missing
         with pytest.raises(MalformedForm):
             read_form(whole[:length], BOUNDARY, MOST_FILES)
@@ -82,6 +83,17 @@ def test_a_boundary_that_the_body_does_not_have_is_refused(boundary: str) -> Non
 )  # fmt: skip
 def test_a_file_name_is_only_a_sign_that_a_part_is_a_file(name: str) -> None:
     assert read(part(b"content", f'form-data; name="images"; filename="{name}"')).files == [b"content"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.png", "a.png"), ("../../etc/passwd", "passwd"), ("C:\\x\\b.png", "b.png"), ("a\tb\x00", "ab"), ("", ""),
+        ("folder/", ""), ("é ü.png", "é ü.png"), ("\u202egnp.exe", "gnp.exe"), ("x" * 3000, "x" * MAX_LENGTH),
+    ],
+)  # fmt: skip
+def test_a_files_name_is_an_id_without_folders_and_what_cannot_be_printed(name: str, expected: str) -> None:
+    assert id_of_file(name) == expected
 
 
 def test_files_may_have_any_field_name_and_text_fields_one_each() -> None:

@@ -5,8 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from service.arrays import Features
+from service.components import principal_scores
 from service.errors import ImpossibleMap
 from service.layout import compute
 from service.maps import MapJob, check, largest_perplexity
@@ -109,6 +111,44 @@ def test_a_perplexity_that_does_not_fit_is_refused_with_the_largest_that_does(pe
     check(4, 1)
 
 
+def test_computing_a_map_loads_neither_scikit_learn_nor_torch() -> None:
+    program = "import sys, service.map_process; sys.exit(bool({'sklearn', 'torch'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_asking_for_a_map_loads_neither_scikit_learn_nor_matplotlib() -> None:
     program = "import sys, service.map_pool; sys.exit(bool({'sklearn', 'matplotlib', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_spaces_are_measured_beside_pca_of_the_same_size() -> None:
+    points, labels = _clusters()
+    latents = np.ascontiguousarray(points[:, :2])
+    answer = compute(MapJob({"image": points, "latent": latents}, labels, iterations=250))
+    assert list(answer.spaces) == ["image", "pca", "latent"]
+    assert [numbers.components for numbers in answer.spaces.values()] == [6, 2, 2]
+    numbered = np.unique(labels, return_inverse=True)[1]
+    for name, features in (("image", points), ("latent", latents)):
+        numbers, samples = answer.spaces["image" if name == "image" else "latent"], LabelledFeatures(features, numbered)
+        assert numbers.knn_accuracy == knn_accuracy_within(samples)
+        assert numbers.silhouette == silhouette(samples)
+        assert numbers.trustworthiness == pytest.approx(trustworthiness(points, features), abs=1e-5)
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+def test_latents_alone_are_trusted_as_far_as_their_images_are_at_hand(at_hand: bool) -> None:
+    points, _ = _clusters()
+    job = MapJob({"latent": points[:, :2].copy()}, iterations=250, pixels=points if at_hand else None)
+    spaces = compute(job).spaces
+    assert list(spaces) == (["pca", "latent"] if at_hand else ["latent"])
+    assert (spaces["latent"].trustworthiness is not None) == at_hand
+    assert spaces["latent"].knn_accuracy is None
+
+
+def test_pca_keeps_what_scikit_learns_keeps() -> None:
+    points = RANDOM.normal(size=(200, 40)) * 0.9 ** np.arange(40)
+    ours = principal_scores(points.astype(np.float32), 5)
+    theirs = PCA(5, svd_solver="full").fit_transform(points)
+    np.testing.assert_allclose(np.abs(ours), np.abs(theirs), atol=2e-3)
+    wide = principal_scores(np.ascontiguousarray(points.T[:30], np.float32), 5)
+    np.testing.assert_allclose(np.abs(wide), np.abs(PCA(5, svd_solver="full").fit_transform(points.T[:30])), atol=2e-3)

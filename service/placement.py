@@ -1,0 +1,175 @@
+"""New points on a map that is known: amid their nearest known points, and moved by gradient steps if wanted."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.arrays import Features, Latents
+from service.deadline import Deadline
+from service.errors import MAX_FAULTS, Fault, OutOfRange
+from service.maps import Coordinates
+from service.neighbours import nearest
+
+NEIGHBOURS = 10
+FAR_SHARE = 0.99
+"""A point is far from everything if its neighbours are farther than those of this share of the known points."""
+_MOST = 1e15
+"""The largest number of a vector; squares of larger ones leave float32."""
+_PERPLEXITY = 5.0
+_PULLING = 15
+"""Neighbours that pull at a point: three times the perplexity."""
+_SEARCHES = 40
+_STEPS, _LEARNING_RATE, _MOMENTUM, _MOST_GRADIENT = 60, 1.0, 0.8, 0.25
+_ROWS = 256
+"""Points that are moved at once; each minds every known point."""
+
+
+@dataclass(frozen=True)
+class Placements:
+    """Where new points lie on a known map, and what lies around them in the space that it is a map of."""
+
+    coordinates: Coordinates
+    neighbours: NDArray[np.int64]
+    """Rows of the nearest known points, the nearest first, shape (n_points, at most 10)."""
+    distances: NDArray[np.float32]
+    """Euclidean distances to them, same shape."""
+    far: NDArray[np.bool_]
+    """Whether they are farther, on average, than almost all known points are from theirs, shape (n_points,)."""
+
+    @property
+    def distance(self) -> NDArray[np.float32]:
+        """The mean distance to the neighbours, shape (n_points,)."""
+        means: NDArray[np.float32] = self.distances.mean(axis=1)
+        return means
+
+
+@dataclass(frozen=True)
+class KnownMap:
+    """Points with their places on a map."""
+
+    features: Features
+    coordinates: Coordinates
+
+    @cached_property
+    def reach(self) -> float:
+        """The mean distance to 10 neighbours that `FAR_SHARE` of the points stay within, each apart from itself."""
+        others = min(NEIGHBOURS, len(self.features) - 1)
+        if others == 0:
+            return float("inf")
+        _, distances = nearest(self.features, self.features, others, within=True)
+        return float(np.quantile(distances.mean(axis=1), FAR_SHARE))
+
+    def place(self, features: Latents, deadline: Deadline, *, optimise: bool = False) -> Placements:
+        """Put each point at the coordinate-wise median of its neighbours' places.
+
+        `optimise` then moves it by t-SNE's gradient, all known points staying where they are, with a perplexity of 5,
+        as openTSNE does (Poličar, Stražar & Zupan 2019, doi:10.1101/731877). Each is placed as if it were alone.
+
+        Raises:
+            OutOfRange: Numbers too large to tell distances, pointing at the points.
+            DeadlineExceeded: While points are moved.
+        """
+        _check(features)
+        count = min(NEIGHBOURS, len(self.features))
+        columns, distances = nearest(features, self.features, count)
+        places = np.median(self.coordinates[columns], axis=1).astype(np.float32)
+        if optimise:
+            places = self._optimised(features, places, deadline)
+        return Placements(places, columns, distances, distances.mean(axis=1) > self.reach)
+
+    def _optimised(self, features: Features, begin: Coordinates, deadline: Deadline) -> Coordinates:
+        columns, distances = nearest(features, self.features, min(_PULLING, len(self.features)))
+        weights = affinities(distances, min(_PERPLEXITY, max(1.0, len(self.features) / 3)))
+        places = begin.copy()
+        for start in range(0, len(begin), _ROWS):
+            deadline.check()
+            rows = slice(start, start + _ROWS)
+            places[rows] = descend(begin[rows], Pull(columns[rows], weights[rows], self.coordinates))
+        return places
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What draws points towards places on a map, and pushes them from all."""
+
+    columns: NDArray[np.int64]
+    """The places that draw each point, shape (n_points, n_pulling)."""
+    weights: NDArray[np.float32]
+    """How much, same shape; 1 in all for each point."""
+    known: Coordinates
+
+    def gradient(self, places: Coordinates) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """The KL divergence of each point, but for a constant, and its gradient: `(n, d) -> (n,), (n, d)`."""
+        differences = [places[:, axis, None] - self.known[None, :, axis] for axis in range(places.shape[1])]
+        kernel = differences[0] ** 2
+        for other in differences[1:]:
+            kernel += other**2
+        kernel += 1
+        np.reciprocal(kernel, out=kernel)
+        totals = kernel.sum(axis=1, keepdims=True, dtype=np.float64)
+        near = np.take_along_axis(kernel, self.columns, axis=1)
+        divergence = -(self.weights * np.log(near / totals)).sum(axis=1)
+        repelling = np.square(kernel, out=kernel)
+        pulling = self.weights * near
+        slopes = [
+            2 * (pulling * np.take_along_axis(one, self.columns, axis=1)).sum(axis=1)
+            - 2 * np.einsum("ij,ij->i", repelling, one) / totals[:, 0]
+            for one in differences
+        ]
+        return divergence, np.stack(slopes, axis=1).astype(np.float32)
+
+
+def descend(begin: Coordinates, pull: Pull) -> Coordinates:
+    """Move points downhill, with momentum and bounded steps; each ends where it was best, the beginning included."""
+    places, best = begin.copy(), begin.copy()
+    least = np.full(len(begin), np.inf)
+    step = np.zeros_like(begin)
+    for _ in range(_STEPS + 1):
+        divergence, slope = pull.gradient(places)
+        better = divergence < least
+        least[better], best[better] = divergence[better], places[better]
+        norms = np.linalg.norm(slope, axis=1, keepdims=True)
+        slope *= np.minimum(1, _MOST_GRADIENT / np.maximum(norms, 1e-12))
+        step = _MOMENTUM * step - _LEARNING_RATE * slope
+        places = places + step
+    return best
+
+
+def affinities(distances: NDArray[np.float32], perplexity: float) -> NDArray[np.float32]:
+    """Gaussian weights of neighbours whose perplexity is as asked for: `(n_points, n_neighbours)`, same shape.
+
+    It is found by bisection for all points at once; where too few neighbours, or equal ones, allow no such weights,
+    the nearest ones are.
+    """
+    squares = np.square(distances.astype(np.float64))
+    squares -= squares[:, :1]
+    spread = squares.mean(axis=1, keepdims=True)
+    squares /= np.where(spread > 0, spread, 1)
+    target = np.log(min(perplexity, squares.shape[1]))
+    low, high = np.full((len(squares), 1), -30.0), np.full((len(squares), 1), 30.0)  # of the logarithm of the precision
+    for _ in range(_SEARCHES):
+        middle = (low + high) / 2
+        too_wide = _entropy(_weights(squares, middle)) > target
+        low, high = np.where(too_wide, middle, low), np.where(too_wide, high, middle)
+    return _weights(squares, (low + high) / 2).astype(np.float32)
+
+
+def _weights(squares: NDArray[np.float64], log_precision: NDArray[np.float64]) -> NDArray[np.float64]:
+    raw = np.exp(-squares * np.exp(log_precision))
+    weights: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
+    return weights
+
+
+def _entropy(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    logarithms = np.log(np.maximum(weights, 1e-300))
+    entropy: NDArray[np.float64] = -(weights * logarithms).sum(axis=1, keepdims=True)
+    return entropy
+
+
+def _check(features: Features) -> None:
+    outside = np.flatnonzero((np.abs(features) > _MOST).any(axis=1))[:MAX_FAULTS]
+    if len(outside):
+        faults = [Fault("too far from the latents of images", f"#/latents/{row}") for row in outside]
+        raise OutOfRange("A latent is too far from those of images to have neighbours among them.", faults)
