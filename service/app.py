@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from subprocess import Popen
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -51,13 +52,16 @@ class Hourglass(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings, ledger: Ledger | None = None) -> Hourglass:
-    """Build the application of one worker, by default the only one; models load in the background once it runs."""
+def create_app(settings: Settings, ledger: Ledger | None = None, launched: Sequence["Popen[bytes]"] = ()) -> Hourglass:
+    """Build the application of one worker, by default the only one; models load in the background once it runs.
+
+    `launched` are its map processes, where they were started before it.
+    """
     app = Hourglass(
         title="Hourglass", lifespan=_live, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
         dependencies=[Depends(refuse_unknown_parameters)], generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
-    app.state.parts = Parts.of(settings, ledger or Ledger())
+    app.state.parts = Parts.of(settings, ledger or Ledger(), launched)
     for module in (encode, decode, reconstruct, interpolate, tsne, models, reference, health, metrics, problems):
         app.include_router(module.router)
     for pages in (playground, docs):
@@ -80,12 +84,12 @@ async def _live(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # only the main thread hears signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.registry.look)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked until here in one of several workers
-    await parts.maps.start()
+    await parts.map_pool.start()
     memory.settle()
     try:
         yield {"express": Express(parts)}  # for `ExpressProtocol`, where it is the server's
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-        await parts.maps.close()
+        await parts.map_pool.close()
         parts.workers.close()

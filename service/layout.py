@@ -1,32 +1,49 @@
 """Lay spaces out as maps, and draw them where a picture is asked for."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
 import numpy as np
 
 from service.arrays import Features, Labels
-from service.maps import DEFAULT_PERPLEXITY, MapAnswer, MapJob
-from service.measures import measure
-from service.plots import Drawing, draw_maps
-from service.tsne import Embedding, embed
+from service.maps import DEFAULT_PERPLEXITY, MapAnswer, MapJob, Space
+from service.measures import Measured, measure
+from service.tsne import Embedding, Progress, embed
+
+Listener: TypeAlias = Callable[[Space, Progress], bool | None]
+"""Told how far a space has come; it answers True to stop."""
 
 
-def compute(job: MapJob) -> MapAnswer:
-    """Do a job: every space laid out and measured, and all of them drawn where a picture was asked for."""
+def compute(job: MapJob, listener: Listener | None = None) -> MapAnswer:
+    """Do a job: every space laid out and measured, and all of them drawn where a picture was asked for.
+
+    Raises:
+        Stopped: The listener said so.
+    """
     classes, labels = _numbered(job.labels) if job.labels is not None else ((), None)
-    embeddings = {space: _lay_out(features, job) for space, features in job.spaces.items()}
-    maps, spaces = measure(embeddings, job.spaces, job.pixels, labels)
+    maps, spaces = (job.given.maps, job.given.spaces) if job.given is not None else _map(job, labels, listener)
     if job.picture is None:
         return MapAnswer(maps, None, spaces)
+    from service.plots import Drawing, draw_maps  # noqa: PLC0415  (loading matplotlib takes long, and most jobs go without)
+
     drawing = Drawing(job.picture, job.theme, job.thumbnails)
     return MapAnswer(maps, draw_maps(maps, spaces, labels, classes, drawing), spaces)
 
 
-def _lay_out(features: Features, job: MapJob) -> Embedding:
+def _map(job: MapJob, labels: Labels | None, listener: Listener | None) -> Measured:
+    embeddings = {space: _lay_out(space, features, job, listener) for space, features in job.spaces.items()}
+    return measure(embeddings, job.spaces, job.pixels, labels)
+
+
+def _lay_out(space: Space, features: Features, job: MapJob, listener: Listener | None) -> Embedding:
     return embed(
         features,
         dimensions=job.dimensions,
         perplexity=DEFAULT_PERPLEXITY if job.perplexity is None else job.perplexity,
         iterations=job.iterations,
         seed=job.seed,
+        on_progress=None if listener is None else partial(listener, space),
     )
 
 

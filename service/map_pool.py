@@ -1,21 +1,24 @@
 """A bounded pool of warm processes that compute maps, so that the web process never does.
 
-A request takes the next free process; some may wait for one, first come, first served, and more are refused. A
-request that is cancelled kills its process, since nothing else stops t-SNE; another takes its place.
+A job takes the next free process; some may wait for one, first come, first served, and more are refused. A job that is
+cancelled is stopped, and its process takes the next; a process that ends, or does not stop in time, is replaced.
 """
 
 import asyncio
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from subprocess import Popen
+from typing import TypeAlias
 
 from service.errors import MapFailed, Overloaded, Refusal
 from service.ledger import Ledger
-from service.map_worker import COMMAND, MapWorker
+from service.map_worker import Listener, MapWorker
 from service.maps import MapAnswer, MapJob
 
+Launch: TypeAlias = Callable[[], "Popen[bytes]"]
 _FIRST_GUESS_S = 10.0
 _PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """After one start that failed, two in a row, and so on."""
@@ -26,18 +29,34 @@ class MapPool:
     """Processes that compute maps, and the requests that wait for them."""
 
     def __init__(
-        self, processes: int, max_waiting: int, command: Sequence[str] = COMMAND, ledger: Ledger | None = None
+        self,
+        launch: Launch,
+        processes: int,
+        max_waiting: int,
+        launched: Sequence["Popen[bytes]"] = (),
+        ledger: Ledger | None = None,
     ) -> None:
+        """Start nothing yet.
+
+        Args:
+            launch: Starts a process.
+            processes: How many there are.
+            max_waiting: How many jobs may wait for one.
+            launched: Processes that were started already, and belong to the pool from now on.
+            ledger: Where the pool enters what it does.
+        """
         self.ready = processes == 0
         """Whether all processes were warm at once; one that is replaced later does not take it back."""
-        self._processes, self._max_waiting, self._command = processes, max_waiting, command
+        self._launch, self._processes, self._max_waiting = launch, processes, max_waiting
+        self._launched = list(launched)
         self._keepers: list[asyncio.Task[None]] = []
         self._workers: set[MapWorker] = set()
         self._free: asyncio.Queue[MapWorker | None] = asyncio.Queue()
         """None, which is put back by who gets it: the pool is closed."""
         self._line = asyncio.Lock()  # its holder is the first in line; a lock is fair, a queue's getters are not
         self._begun: dict[MapWorker, float] = {}
-        self._admitted = self._failed_starts = 0
+        self._admitted: set[asyncio.Task[MapAnswer]] = set()
+        self._failed_starts = 0
         self._typical_s = _FIRST_GUESS_S
         self._ledger = ledger or Ledger()
 
@@ -48,62 +67,74 @@ class MapPool:
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for a process."""
-        return self._admitted - self.running
+        """Maps that wait for a process."""
+        return len(self._admitted) - self.running
 
     async def start(self) -> None:
         """Begin to start the processes, and return; `ready` says when they are warm."""
         self._keepers = [asyncio.create_task(self._keep_one()) for _ in range(self._processes)]
 
     async def close(self) -> None:
-        """Kill the processes and wait for their ends; requests that are still here get `MapFailed`."""
+        """Kill the processes and wait for their ends; jobs that are still here end in `MapFailed`."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
         self._keepers = []
+        for process in self._launched:  # that nobody has taken charge of yet
+            process.kill()
+            process.communicate()
         self._free.put_nowait(None)
+        await asyncio.gather(*self._admitted, return_exceptions=True)
 
-    async def run(self, job: MapJob) -> MapAnswer:
-        """Compute maps; cancelling this kills the process that computes them.
+    def begin(self, job: MapJob, listener: Listener, *, is_entitled: bool = False) -> "asyncio.Task[MapAnswer]":
+        """Begin a job, or let it wait in line; cancelling the task stops it.
+
+        Args:
+            job: What to compute.
+            listener: Is told of progress.
+            is_entitled: Whether the job may wait even where no more may: it ends what an admitted one began.
 
         Raises:
-            Overloaded: As many requests as may wait are waiting.
-            MapFailed: The process ended early, or none can be started.
-            Refusal: What the job itself ended in.
+            Overloaded: As many jobs as may wait are waiting.
+            MapFailed: There are no processes. From the task: the process ended early.
+            Refusal: From the task: what the job ended in.
         """
-        with self._place():
-            worker = await self._next_free()
-            with self._timed(worker):
-                answer = await worker.compute(job)
-            self._free.put_nowait(worker)
-        if isinstance(answer, Refusal):
-            raise answer
-        return answer
+        if not is_entitled:
+            self.check_place()
+        task = asyncio.create_task(self._run(job, listener))
+        self._admitted.add(task)
+        self._enter_in_ledger()
+        task.add_done_callback(self._end)
+        return task
 
     def check_place(self) -> None:
-        """Refuse a request for which there is no place, before anything is done for it.
+        """Refuse a job for which there is no place.
 
         Raises:
-            Overloaded: As many requests as may wait are waiting.
+            Overloaded: As many jobs as may wait are waiting.
             MapFailed: There are no processes.
         """
         if not self._keepers or (self._failed_starts and not self._workers):
             raise MapFailed("This service computes no maps at present.", headers={"Retry-After": "60"})
-        if self._admitted >= self._processes + self._max_waiting:
+        if len(self._admitted) >= self._processes + self._max_waiting:
             wait_s = self._seconds_to_a_place()
             detail = f"Too many maps are asked for at once; a place may be free in {wait_s} s."
             raise Overloaded(detail, headers={"Retry-After": str(wait_s)})
 
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        self.check_place()
-        self._admitted += 1
-        self._enter_in_ledger()
+    async def _run(self, job: MapJob, listener: Listener) -> MapAnswer:
+        worker = await self._next_free()
         try:
-            yield
+            with self._timed(worker):
+                answer = await worker.compute(job, listener)
         finally:
-            self._admitted -= 1
-            self._enter_in_ledger()
+            self._free.put_nowait(worker)  # dead or alive: who gets it looks
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
+
+    def _end(self, task: "asyncio.Task[MapAnswer]") -> None:
+        self._admitted.remove(task)
+        self._enter_in_ledger()
 
     async def _next_free(self) -> MapWorker:
         async with self._line:
@@ -115,15 +146,11 @@ class MapPool:
 
     @contextmanager
     def _timed(self, worker: MapWorker) -> Iterator[None]:
-        """Count a process as running; kill it when its job ends in any way but an answer."""
+        """Count a process as running, and learn how long a job takes that is not stopped."""
         self._begun[worker] = time.monotonic()
         self._enter_in_ledger()
         try:
             yield
-        except BaseException:
-            worker.kill()
-            raise
-        else:
             self._typical_s += 0.3 * (time.monotonic() - self._begun[worker] - self._typical_s)
         finally:
             del self._begun[worker]
@@ -141,7 +168,7 @@ class MapPool:
         """Have one process at all times: start it, offer it, and start another when it ends."""
         while True:
             try:
-                worker = await MapWorker.start(self._command)
+                worker = await MapWorker.warm(self._launched.pop() if self._launched else self._launch())
             except Exception as failure:
                 await self._pause(failure)
                 continue
@@ -150,11 +177,10 @@ class MapPool:
             self.ready = self.ready or len(self._workers) == self._processes
             self._free.put_nowait(worker)
             try:
-                await worker.ended()
+                await worker.listen()
             finally:
                 self._workers.discard(worker)
-                worker.kill()
-                await worker.ended()
+                await worker.end()
             _log.info("Map process %d ended; another takes its place.", worker.pid)
 
     async def _pause(self, failure: Exception) -> None:

@@ -1,14 +1,18 @@
-"""The process that computes maps: `python -m service.map_process`, started by `map_pool` and fed through its pipes.
+"""The process that computes maps: `python -m service.map_process`, launched and fed through its pipes by its parent.
 
-Each message is the length of a pickle and the pickle; unpickling is safe here since only the parent holds the other
-ends. The process ends with its standard input, and so with its parent, in the middle of a job too.
+Unpickling messages is safe here since only the parent holds the other ends. The process ends with its standard input,
+and so with its parent, in the middle of loading or of a job too.
 """
 
+import importlib
 import logging
 import os
 import pickle
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO
@@ -16,33 +20,86 @@ from typing import BinaryIO
 import numpy as np
 
 from service.errors import InternalError, Refusal
-from service.layout import compute
-from service.map_messages import HEADER, pack
-from service.maps import MIN_POINTS, MapAnswer, MapJob
+from service.map_messages import HEADER, Ending, JobStopped, Ready, Report, Stop, Task, pack
+from service.map_pace import Pace
+from service.maps import MIN_POINTS, MapJob, MapProgress
 
-_NICENESS = 10
+_NICENESS_OF_LOADING = 10
+_MOST_NICENESS = 19
 _log = logging.getLogger("hourglass.map_process")
 
 
 def main() -> None:
-    """Warm up, say so with a first message, then answer one job after the other, for ever."""
-    answers = _take_standard_output()
+    """Warm up, say so, then do one job after the other, for ever."""
+    reports = _take_standard_output()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
-    jobs: SimpleQueue[bytes] = SimpleQueue()
-    Thread(target=_receive, args=(sys.stdin.buffer, jobs), daemon=True).start()
+    inbox = Inbox(sys.stdin.buffer)
+    _be_nice(_NICENESS_OF_LOADING)
     _warm_up()
-    _send(answers, None)
+    _step_back()
+
+    def send(report: Report) -> None:
+        reports.write(pack(report))
+        reports.flush()
+
+    send(Ready())
+    Thread(target=importlib.import_module, args=("service.plots",), daemon=True).start()
     while True:
-        _send(answers, _answer(jobs.get()))
+        task = inbox.next_task()
+        send(_do(task.job, partial(inbox.is_stopped, task.number), send))
 
 
-def _answer(message: bytes) -> MapAnswer | Refusal:
-    """Do a job; a job that fails is answered so, and its traceback goes to standard error."""
+def _warm_up() -> None:
+    """Load, and where need be compile, what every kind of map takes, so that the first is as quick as others."""
+    from service.layout import compute  # noqa: PLC0415  (takes long, in which the end of the input must be seen)
+    from service.tsne import embed  # noqa: PLC0415
+    from service.tsne.descent import MOST_EXACT  # noqa: PLC0415
+
+    points = np.random.default_rng(0).normal(size=(MOST_EXACT + 1, 2)).astype(np.float32)
+    embed(points, iterations=1, perplexity=5)
+    embed(points[:MIN_POINTS], iterations=1, dimensions=3)
+    compute(MapJob({"latent": points[:MIN_POINTS]}, labels=("a", "b", "a", "b"), iterations=1))
+
+
+class Inbox:
+    """What the parent says, read while a job is done: so a stop counts, and the end of the input ends the process."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source, self._tasks = source, SimpleQueue[Task]()
+        self._stopped = 0
+        """All jobs up to this number shall end."""
+        Thread(target=self._read, daemon=True).start()
+
+    def next_task(self) -> Task:
+        """The next job, as soon as there is one."""
+        return self._tasks.get()
+
+    def is_stopped(self, number: int) -> bool:
+        """Whether this job shall end early."""
+        return number <= self._stopped
+
+    def _read(self) -> None:
+        while len(header := self._source.read(HEADER.size)) == HEADER.size:
+            [length] = HEADER.unpack(header)
+            if len(packed := self._source.read(length)) < length:  # the parent ended in the middle of a message
+                break
+            message: Task | Stop = pickle.loads(packed)
+            if isinstance(message, Stop):
+                self._stopped = message.number
+            else:
+                self._tasks.put(message)
+        os._exit(0)
+
+
+def _do(job: MapJob, is_stopped: Callable[[], bool], send: Callable[[MapProgress], None]) -> Ending:
+    """Do a job; one that fails is answered so, and its traceback goes to standard error."""
+    from service import layout  # noqa: PLC0415  (loaded by now)
+    from service.tsne import Stopped  # noqa: PLC0415
+
     try:
-        job: MapJob = pickle.loads(message)
-        return compute(job)
+        return layout.compute(job, Pace(job, is_stopped, send))
+    except Stopped:
+        return JobStopped()
     except Refusal as refusal:
         return refusal
     except Exception:
@@ -50,29 +107,26 @@ def _answer(message: bytes) -> MapAnswer | Refusal:
         return InternalError("The map could not be computed from these points; the log of the service says why.")
 
 
-def _receive(source: BinaryIO, jobs: "SimpleQueue[bytes]") -> None:
-    """Read jobs while one is computed, so that the end of the input is seen at once."""
-    while len(header := source.read(HEADER.size)) == HEADER.size:
-        jobs.put(source.read(*HEADER.unpack(header)))
-    os._exit(0)
-
-
-def _send(answers: BinaryIO, message: object) -> None:
-    answers.write(pack(message))
-    answers.flush()
-
-
 def _take_standard_output() -> BinaryIO:
     """The pipe to the parent; whatever else prints, Python or a library, then prints to standard error."""
-    answers = os.fdopen(os.dup(1), "wb")
+    reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    return answers
+    return reports
 
 
-def _warm_up() -> None:
-    """Load and use all that a job needs once, so that the first job is not slower than others."""
-    points = np.eye(MIN_POINTS, dtype=np.float32)
-    compute(MapJob({"latent": points}, labels=("a", "b", "a", "b"), iterations=250, picture="png"))
+def _step_back() -> None:
+    """From now on compute only with what others leave of the CPUs."""
+    threads = Path("/proc/self/task")
+    if not hasattr(os, "SCHED_IDLE") or not threads.is_dir():
+        _be_nice(_MOST_NICENESS - _NICENESS_OF_LOADING)
+        return
+    for thread in threads.iterdir():  # on Linux each has a priority of its own; those that it starts inherit it
+        os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
+
+
+def _be_nice(more: int) -> None:
+    if hasattr(os, "nice"):
+        os.nice(more)
 
 
 if __name__ == "__main__":

@@ -1,107 +1,163 @@
 """One map process as its parent sees it."""
 
 import asyncio
-import os
 import pickle
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from subprocess import Popen
+from typing import TypeAlias
 
 from service.errors import MapFailed, Refusal
-from service.map_messages import HEADER, pack
-from service.maps import MapAnswer, MapJob
+from service.map_messages import HEADER, Ending, JobStopped, Ready, Report, Stop, Task, pack
+from service.maps import MapAnswer, MapJob, MapProgress
 
-COMMAND = (sys.executable, "-P", "-m", "service.map_process")
-"""`-P`: never import from the folder that the service happens to be started in."""
-_ROOT = str(Path(__file__).parents[1])
-_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR")}
+Listener: TypeAlias = Callable[[MapProgress], None]
 _CHUNK_BYTES = 2**18
 """Written at once, so that a large job never holds the event loop up."""
-_ANSWER_BYTES = 2**26
-"""Read ahead, so that a process's pipe is empty, and can be closed, whenever the process ends."""
-_START_TIMEOUT_S = 120.0
+_REPORT_BYTES = 2**26
+"""Read ahead, so that a process is not held up by a busy event loop."""
+_START_TIMEOUT_S = 300.0
+"""The first process after an installation compiles what later ones find on the disk."""
+_STOP_TIMEOUT_S = 1.0
 
 
 class MapWorker:
-    """A process that is warm, and computes one job at a time."""
+    """A process that is warm, and does one job at a time."""
 
-    def __init__(self, process: Process, jobs: asyncio.StreamWriter, answers: asyncio.StreamReader) -> None:
-        self._process, self._jobs, self._answers = process, jobs, answers
+    def __init__(self, process: "Popen[bytes]", pipes: "_Pipes") -> None:
+        self._process, self._pipes = process, pipes
         self.pid = process.pid
+        self._is_killed = False
+        self._number = 0
+        self._listener: Listener = _ignore
+        self._ending: asyncio.Future[Ending] | None = None
+        self._writing = asyncio.Lock()
 
     @classmethod
-    async def start(cls, command: Sequence[str] = COMMAND) -> "MapWorker":
-        """Start a process and wait until it is warm.
+    async def warm(cls, process: "Popen[bytes]") -> "MapWorker":
+        """Take charge of a process that was launched, and wait until it is warm.
 
         Raises:
             MapFailed: It ended before.
-            TimeoutError: It took longer than two minutes.
+            TimeoutError: It took longer than five minutes.
         """
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, limit=_ANSWER_BYTES, env=_environment()
-        )
-        if process.stdin is None or process.stdout is None:
-            raise AssertionError("both were asked for")
-        worker = cls(process, process.stdin, process.stdout)
+        connecting = asyncio.create_task(_Pipes.of(process))
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
+                worker = cls(process, await asyncio.shield(connecting))
                 await worker._receive()
         except BaseException:
-            worker.kill()
-            await worker.ended()
+            await cls(process, await connecting).end()
             raise
         return worker
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process has not ended, as the system knows before asyncio does."""
-        if self._process.returncode is not None or not hasattr(os, "waitid"):
-            return self._process.returncode is None
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-        except ChildProcessError:  # its end was taken note of a moment ago
-            return False
+        """Whether the process has neither ended nor been told to."""
+        return not self._is_killed and self._process.poll() is None
 
-    async def compute(self, job: MapJob) -> MapAnswer | Refusal:
-        """Have a job done; a job that fails is answered by its refusal, and the process lives on.
+    async def compute(self, job: MapJob, listener: Listener) -> MapAnswer | Refusal:
+        """Have a job done; one that fails is answered by its refusal, and the process lives on.
+
+        Cancelling this stops the job; a process that does not stop within a second is killed.
 
         Raises:
             MapFailed: The process ended.
         """
-        message = memoryview(await asyncio.to_thread(pack, job))
-        with suppress(ConnectionError):  # what it no longer reads, it will not answer either
-            for begin in range(0, len(message), _CHUNK_BYTES):
-                self._jobs.write(message[begin : begin + _CHUNK_BYTES])
-                await self._jobs.drain()
-        answer: MapAnswer | Refusal = await self._receive()
-        return answer
+        self._number += 1
+        self._listener, self._ending = listener, asyncio.get_running_loop().create_future()
+        doing = asyncio.create_task(self._do(Task(self._number, job), self._ending))
+        try:
+            ending = await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            await self._stop(doing)
+            raise
+        if isinstance(ending, JobStopped):
+            raise AssertionError("a job stops when it is told to")
+        return ending
+
+    async def listen(self) -> None:
+        """Hear what the process says, until it ends."""
+        with suppress(MapFailed):
+            while True:
+                report = await self._receive()
+                if isinstance(report, MapProgress):
+                    self._listener(report)
+                elif self._ending is not None and not isinstance(report, Ready):
+                    self._ending.set_result(report)
 
     def kill(self) -> None:
         """End the process at once, whatever it is doing."""
-        if self.is_alive:  # else subprocess would take note of its end, which asyncio then misses
-            with suppress(ProcessLookupError):
-                self._process.kill()
+        self._is_killed = True
+        self._process.kill()
 
-    async def ended(self) -> None:
-        """Wait for the end of the process, and close its pipes."""
-        await self._process.wait()
-        self._jobs.close()
-        with suppress(ConnectionError):
-            await self._jobs.wait_closed()
+    async def end(self) -> None:
+        """Kill the process, wait for its end, and close its pipes; a job that it was doing fails."""
+        self.kill()
+        await asyncio.to_thread(self._process.wait)
+        if self._ending is not None and not self._ending.done():
+            self._ending.set_exception(_ended_early())
+        await self._pipes.close()
 
-    async def _receive(self) -> Any:
+    async def _do(self, task: Task, ending: "asyncio.Future[Ending]") -> Ending:
+        await self._write(task)
+        return await ending
+
+    async def _stop(self, doing: "asyncio.Task[Ending]") -> None:
+        """Have a job ended early; whatever it ends in is of no interest."""
+        doing.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            [length] = HEADER.unpack(await self._answers.readexactly(HEADER.size))
-            return pickle.loads(await self._answers.readexactly(length))
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                await self._write(Stop(self._number))
+                await asyncio.wait([doing])
+        except (TimeoutError, asyncio.CancelledError):
+            self.kill()
+
+    async def _write(self, message: Task | Stop) -> None:
+        packed = memoryview(await asyncio.to_thread(pack, message))
+        with suppress(ConnectionError):  # what it no longer reads, it will not answer either
+            async with self._writing:
+                for begin in range(0, len(packed), _CHUNK_BYTES):
+                    self._pipes.jobs.write(packed[begin : begin + _CHUNK_BYTES])
+                    await self._pipes.jobs.drain()
+
+    async def _receive(self) -> Report:
+        try:
+            [length] = HEADER.unpack(await self._pipes.reports.readexactly(HEADER.size))
+            report: Report = pickle.loads(await self._pipes.reports.readexactly(length))
         except asyncio.IncompleteReadError:
-            detail = "The process that computed the map ended early; try again."
-            raise MapFailed(detail, headers={"Retry-After": "1"}) from None
+            raise _ended_early() from None
+        return report
 
 
-def _environment() -> dict[str, str]:
-    """The parent's environment, with the repository on the path and one thread."""
-    path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, **_ONE_THREAD, "PYTHONPATH": path}
+@dataclass(frozen=True)
+class _Pipes:
+    """The pipes to and from a process, for the event loop."""
+
+    jobs: asyncio.StreamWriter
+    reports: asyncio.StreamReader
+    _incoming: asyncio.ReadTransport
+
+    @classmethod
+    async def of(cls, process: "Popen[bytes]") -> "_Pipes":
+        loop, reports = asyncio.get_running_loop(), asyncio.StreamReader(_REPORT_BYTES)
+        incoming, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reports), process.stdout)
+        outgoing, protocol = await loop.connect_write_pipe(
+            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), process.stdin
+        )
+        return cls(asyncio.StreamWriter(outgoing, protocol, None, loop), reports, incoming)
+
+    async def close(self) -> None:
+        self._incoming.close()
+        self.jobs.close()
+        with suppress(ConnectionError):
+            await self.jobs.wait_closed()
+
+
+def _ended_early() -> MapFailed:
+    return MapFailed("The process that computed the map ended early; try again.", headers={"Retry-After": "1"})
+
+
+def _ignore(_: MapProgress) -> None:
+    """Hear of progress that nobody asked for."""

@@ -18,6 +18,7 @@ Space: TypeAlias = Literal["image", "latent"]
 SpaceChoice: TypeAlias = Literal["image", "latent", "both"]
 MeasuredSpace: TypeAlias = Literal["image", "pca", "latent"]
 PictureFormat: TypeAlias = Literal["png", "svg"]
+Phase: TypeAlias = Literal["neighbours", "exaggeration", "refinement"]
 Theme: TypeAlias = Literal["light", "dark"]
 PointStyle: TypeAlias = Literal["dots", "thumbnails"]
 Coordinates: TypeAlias = NDArray[np.float32]
@@ -45,6 +46,26 @@ class MapJob:
     theme: Theme = "light"
     thumbnails: BytePixels | None = None
     """The images that a picture draws in place of dots."""
+    given: "MapAnswer | None" = None
+    """The maps, where they are known already: then only the picture is drawn."""
+
+
+@dataclass(frozen=True)
+class MapProgress:
+    """How far a job has come."""
+
+    space: Space
+    phase: Phase
+    iteration: int
+    iterations: int
+    """Of each space."""
+    kl_divergence: float | None
+    """None while neighbours are searched."""
+    elapsed_s: float
+    """Since the job was begun."""
+    remaining_s: float | None
+    """Until all spaces should be laid out; None while nothing is known of it."""
+    coordinates: Coordinates | None
 
 
 @dataclass(frozen=True)

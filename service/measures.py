@@ -1,7 +1,7 @@
 """The numbers of maps, and of the spaces that they are maps of."""
 
 from collections.abc import Mapping
-from typing import get_args
+from typing import TypeAlias, get_args
 
 import numpy as np
 
@@ -12,13 +12,16 @@ from service.metrics import MapQuality
 from service.separability import Examined, examine
 from service.tsne import Embedding
 
+Measured: TypeAlias = tuple[dict[Space, SpaceMap], dict[MeasuredSpace, SpaceNumbers]]
+"""The maps with their numbers, and the numbers of spaces."""
+
 
 def measure(
     embeddings: Mapping[Space, Embedding],
     spaces: Mapping[Space, Features],
     pixels: Features | None,
     labels: Labels | None,
-) -> tuple[dict[Space, SpaceMap], dict[MeasuredSpace, SpaceNumbers]]:
+) -> Measured:
     """Measure maps, the spaces that they are of, and PCA of the images with as many components as the latents have.
 
     Args:

@@ -12,6 +12,7 @@ SVG = "image/svg+xml"
 GIF = "image/gif"
 WEBP = "image/webp"
 APNG = "image/apng"
+EVENT_STREAM = "text/event-stream"
 
 ENCODED_IMAGES = (PNG, "image/jpeg", WEBP, "image/bmp", GIF)
 """What a body may be when it is one encoded image."""
@@ -23,5 +24,5 @@ LATENT_BODIES = (JSON, NPY)
 LATENT_ANSWERS = (JSON, NPY)
 IMAGE_ANSWERS = (JSON, PNG, NPY, ZIP)
 ANIMATION_ANSWERS = (GIF, WEBP, APNG, PNG, NPY, ZIP, JSON)
-MAP_ANSWERS = (JSON, CSV, PNG, SVG)
+MAP_ANSWERS = (JSON, CSV, PNG, SVG, EVENT_STREAM)
 PLACEMENT_ANSWERS = (JSON, CSV)

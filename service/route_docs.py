@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from service import errors, schemas
 from service.examples import DATA_URIS, IMAGES, LATENTS, NUMBERS
-from service.media import CSV, ENCODED_IMAGES, JSON, MULTIPART, NPY, PNG, PROBLEM, SVG
+from service.media import CSV, ENCODED_IMAGES, EVENT_STREAM, JSON, MULTIPART, NPY, PNG, PROBLEM, SVG
 
 Spec: TypeAlias = dict[str, Any]
 """A part of an OpenAPI document."""
@@ -79,7 +79,7 @@ def answers(
         refusals: What the route refuses, beside what every route may.
         headers: By name, a description and an example.
     """
-    text = {CSV, SVG}
+    text = {CSV, SVG, EVENT_STREAM}
     content = {name: {"schema": {"type": "string"} if name in text else _BINARY} for name in media_types}
     content[JSON] = {"schema": _any_of([reply] if isinstance(reply, type) else reply)}
     own = {name: _header(*texts) for name, texts in headers.items()}

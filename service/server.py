@@ -6,6 +6,7 @@ from typing import Any
 
 import uvicorn
 
+from service.map_launch import launch_all
 from service.settings import Settings
 
 GRACE_S = 30
@@ -15,9 +16,10 @@ _KEEP_ALIVE_S = 75
 
 def serve_alone(settings: Settings) -> None:
     """Serve from this process until a signal ends it."""
+    launched = launch_all(settings.map_processes)
     from service.app import create_app  # noqa: PLC0415  (torch takes seconds, and memory that a supervisor does without)
 
-    uvicorn.run(create_app(settings), **options(settings))
+    uvicorn.run(create_app(settings, launched=launched), **options(settings))
 
 
 def options(settings: Settings) -> dict[str, Any]:

@@ -95,6 +95,14 @@ class Settings(BaseSettings):
         MOST_ITERATIONS, description="Gradient steps of one map."
     )
 
+    max_cached_map_bytes: Annotated[int, Field(ge=0)] = Field(
+        64 * 2**20, description="Bytes of finished maps that each worker keeps for those who ask for the same again."
+    )
+    stream_heartbeat_s: Seconds = Field(
+        15.0,
+        description="Seconds of silence after which a stream of progress sends a comment, so that proxies wait on.",
+    )
+
     @model_validator(mode="after")
     def _limits_fit_together(self) -> Self:
         if self.max_images > self.max_queue_images:

@@ -24,6 +24,7 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from service.ledger import Ledger
+from service.map_launch import launch_all
 from service.server import GRACE_S, options
 from service.settings import Settings
 
@@ -81,11 +82,12 @@ class Application:
     row: int
 
     def __call__(self) -> "Hourglass":
-        """Make it; what it loads first is torch."""
+        """Make it; what it loads first is torch, while its map processes load what they need."""
+        _end_with_parent()
+        launched = launch_all(self.settings.map_processes)
         from service.app import create_app  # noqa: PLC0415  (what the supervisor does without)
 
-        _end_with_parent()
-        return create_app(self.settings, Ledger.open(self.folder, self.settings.workers, self.row))
+        return create_app(self.settings, Ledger.open(self.folder, self.settings.workers, self.row), launched)
 
 
 class Worker(Process):

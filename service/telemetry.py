@@ -42,6 +42,7 @@ class Telemetry:
         self.images = Counter(
             "hourglass_images_total", "Images and latents computed.", ("model", "operation"), registry=counted
         )
+        self.maps = Counter("hourglass_maps_total", "Maps that requests got.", ("origin",), registry=counted)
         self.bundles_refused = Counter(
             "hourglass_bundles_refused_total", "Bundles that failed their checks.", ("model",), registry=counted
         )
@@ -65,6 +66,10 @@ class Telemetry:
     def count_images(self, model: str, operation: str, count: int) -> None:
         """Count images or latents that one request brings."""
         self._of_images(model, operation)(count)
+
+    def count_map(self, origin: str) -> None:
+        """Count one map that a request gets: computed or drawn for it, shared with another's, or kept from before."""
+        self.maps.labels(origin).inc()
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -26,6 +26,6 @@ async def ready(parts: PartsDep) -> Ready:
     patience_s = parts.settings.request_timeout_s
     if not all(batcher.is_healthy(patience_s) for model in parts.registry.served for batcher in model.batchers):
         raise NotReady("A model does not compute any more.", headers={"Retry-After": "5"})
-    if not parts.maps.ready:
+    if not parts.map_pool.ready:
         raise NotReady("The map processes are starting.", headers={"Retry-After": "1"})
     return Ready(models={model.name: model.version for model in parts.registry.served})

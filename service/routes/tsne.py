@@ -1,7 +1,10 @@
 """POST /tsne: images, latents or the bundle's own sample in; out, t-SNE maps of them."""
 
+from functools import partial
+from hashlib import blake2b
 from typing import Annotated, Literal, cast
 
+import numpy as np
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
@@ -13,17 +16,19 @@ from service.exchange import Exchange
 from service.inputs import Inputs, Kind
 from service.labels import check_labels
 from service.map_answers import write_maps, write_placements
+from service.map_stream import MapStream
 from service.maps import MIN_POINTS, MapJob, PictureFormat, PointStyle, Space, SpaceChoice, Theme, check
-from service.media import MAP_ANSWERS, PLACEMENT_ANSWERS, PNG, SVG
+from service.media import EVENT_STREAM, JSON, MAP_ANSWERS, PLACEMENT_ANSWERS, PNG, SVG
 from service.route_docs import BODY_REFUSALS, MAP_REFUSALS, MODEL_REFUSALS, REFERENCE_EXAMPLES, answers, images_or
 from service.schemas import LabelledImagesBody, LabelledLatentsBody, PlacementReply, ReferenceBody, TsneReply
+from service.served import ServedModel
 from service.settings import DEFAULT_ITERATIONS, MOST_ITERATIONS, Settings
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
 
 _PICTURES: dict[str, PictureFormat] = {PNG: "png", SVG: "svg"}
 _PLACED = frozenset({Kind.IMAGES, Kind.LATENTS, Kind.IDS})
-_OF_NEW_MAPS = ("perplexity", "iterations", "seed", "theme", "points")
+_OF_NEW_MAPS = ("perplexity", "iterations", "seed", "progress", "theme", "points")
 """What says nothing of points that are put on a known map."""
 
 
@@ -40,6 +45,9 @@ class Options(BaseModel):
         DEFAULT_ITERATIONS, ge=250, le=MOST_ITERATIONS, description="Gradient steps, 250 of early exaggeration."
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="The same seed and points give the same map.")
+    progress: Literal["numbers", "coordinates"] = Field(
+        "numbers", description="What a stream tells of progress: numbers, or the coordinates so far too."
+    )
     theme: Theme = Field("light", description="Paper and ink of a picture.")
     points: PointStyle = Field(
         "dots", description="What a picture draws at each place: a dot, or the image, as many as have room."
@@ -71,19 +79,26 @@ async def tsne(exchange: MapExchangeDep, options: Annotated[Options, Query()]) -
     images. With labels each map and each space says how well the classes keep apart. A client that leaves stops the
     computation.
 
+    As `text/event-stream` the answer tells how far it has come: `progress` events, and in the end one `result`, whose
+    data is the JSON answer, or `problem`, whose data is a problem document.
+
     `onto=reference` puts images or latents, one or more, on the known map of that sample's latents instead, in
     milliseconds, with their nearest neighbours there. It answers in JSON or CSV.
     """
     if options.onto is not None:
         return await _place(exchange, options)
-    media_type = exchange.negotiate(MAP_ANSWERS)
+    media_type, maps = exchange.negotiate(MAP_ANSWERS), exchange.parts.maps
     _check_options(options, exchange.parts.settings)
-    exchange.parts.maps.check_place()
     async with exchange.inputs(frozenset(Kind)) as inputs:
+        key = await exchange.parts.workers.run(lambda: _key(exchange.model, inputs, options))
+        maps.check_place(key)
         job = await _job(exchange, inputs, options, _PICTURES.get(media_type))
         ids = _ids(exchange, inputs)
-    with exchange.in_time():  # its places in the queue of images are free again
-        answer = await exchange.parts.maps.run(job)
+    if media_type == EVENT_STREAM:  # its places in the queue of images are free again
+        write = partial(write_maps, JSON, exchange.model, job, ids=ids)
+        return MapStream(exchange, key, job, write, with_coordinates=options.progress == "coordinates")
+    with exchange.in_time():
+        answer = await maps.answer(key, job, _digest(key, media_type, options.model_dump_json()))
         if answer.picture is not None:
             return Answer(answer.picture, media_type, exchange.model.headers)
         return await exchange.answer(media_type, lambda: write_maps(media_type, exchange.model, job, answer, ids))
@@ -123,6 +138,26 @@ def _check_options(options: Options, settings: Settings) -> None:
     if options.optimise:
         rule = "only with onto=reference"
         raise InvalidParameter(f"optimise: {rule}.", [Fault(rule, parameter="optimise")])
+
+
+def _key(model: ServedModel, inputs: Inputs, options: Options) -> bytes:
+    """What tells apart requests whose maps differ."""
+    asked = options.model_dump_json(include={"space", "dimensions", "perplexity", "iterations", "seed"})
+    files = model.bundle.manifest.files
+    return _digest(*files.values(), asked, inputs.kind, repr(inputs.labels), inputs.pixels, inputs.latents)
+
+
+def _digest(*parts: str | bytes | Features | Pixels) -> bytes:
+    """A hash of several things, in which none can pass for a part of another."""
+    whole = blake2b(digest_size=32)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            content = np.ascontiguousarray(part).reshape(-1).data
+        else:
+            content = memoryview(part.encode() if isinstance(part, str) else part)
+        whole.update(content.nbytes.to_bytes(8, "big"))
+        whole.update(content)
+    return whole.digest()
 
 
 async def _job(exchange: Exchange, inputs: Inputs, options: Options, picture: PictureFormat | None) -> MapJob:

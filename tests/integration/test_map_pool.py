@@ -9,19 +9,23 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from service.errors import InternalError, MapFailed, Overloaded
+from service.map_launch import launch
 from service.map_pool import MapPool
-from service.maps import MapJob
+from service.maps import MapAnswer, MapJob, MapProgress
 
 ROOT = Path(__file__).parents[2]
 POINTS = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
 QUICK = MapJob({"latent": POINTS}, iterations=250)
-ENDLESS = MapJob({"latent": np.random.default_rng(0).normal(size=(4000, 5)).astype(np.float32)}, iterations=100_000)
+MANY = np.random.default_rng(0).normal(size=(4000, 5)).astype(np.float32)
+ENDLESS = MapJob({"latent": MANY}, iterations=100_000)
 BROKEN = MapJob({"latent": POINTS}, labels=("too", "few"), iterations=250)
 
 
@@ -46,10 +50,10 @@ def _leave_others_out() -> None:
 def children() -> set[int]:
     """The map processes that these tests started and that are alive or zombies."""
     listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
+        ["ps", "-o", "pid=,comm=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
     )
-    lines = (line for line in listed.stdout.splitlines() if "map_process" in line or "defunct" in line)
-    return {int(line.split()[0]) for line in lines} - _OF_OTHERS
+    lines = (line.split() for line in listed.stdout.splitlines())
+    return {int(pid) for pid, name, *_ in lines if name != "ps"} - _OF_OTHERS
 
 
 def is_gone(pid: int) -> bool:
@@ -60,9 +64,24 @@ def is_gone(pid: int) -> bool:
     return False
 
 
+def begin(pool: MapPool, job: MapJob) -> "asyncio.Task[MapAnswer]":
+    """Begin a job of whose progress nobody wants to hear."""
+    return pool.begin(job, lambda _: None)
+
+
+def program(code: str) -> Callable[[], "subprocess.Popen[bytes]"]:
+    """Launches map processes that run this code, in which `layout.compute` may be another."""
+    return partial(launch, 1, (sys.executable, "-P", "-c", code))
+
+
+_launch = partial(launch, 2)
+
+
 @asynccontextmanager
-async def warm_pool(processes: int = 1, max_waiting: int = 1) -> AsyncIterator[MapPool]:
-    pool = MapPool(processes, max_waiting)
+async def warm_pool(
+    processes: int = 1, max_waiting: int = 1, start: Callable[[], "subprocess.Popen[bytes]"] = _launch
+) -> AsyncIterator[MapPool]:
+    pool = MapPool(start, processes, max_waiting)
     await pool.start()
     try:
         await until(lambda: pool.ready)
@@ -80,7 +99,7 @@ def test_a_job_is_answered_the_same_whichever_process_does_it(tmp_path: Path, mo
 
     async def scenario() -> None:
         async with warm_pool(processes=2) as pool:
-            answers = await asyncio.gather(pool.run(QUICK), pool.run(QUICK))
+            answers = await asyncio.gather(begin(pool, QUICK), begin(pool, QUICK))
             one, other = (answer.maps["latent"].coordinates for answer in answers)
             np.testing.assert_array_equal(one, other)
             assert (pool.running, pool.waiting) == (0, 0)
@@ -92,7 +111,7 @@ def test_a_killed_process_costs_its_own_request_and_is_replaced() -> None:
     async def scenario() -> None:
         async with warm_pool() as pool:
             [pid] = children()
-            doomed, next_one = asyncio.create_task(pool.run(ENDLESS)), asyncio.create_task(pool.run(QUICK))
+            doomed, next_one = begin(pool, ENDLESS), begin(pool, QUICK)
             await until(lambda: (pool.running, pool.waiting) == (1, 1))
             os.kill(pid, signal.SIGKILL)
             with pytest.raises(MapFailed):
@@ -109,22 +128,113 @@ def test_a_process_that_dies_idle_costs_no_request() -> None:
             [pid] = children()
             os.kill(pid, signal.SIGKILL)
             await until(lambda: is_gone(pid))
-            assert (await pool.run(QUICK)).maps
+            assert (await begin(pool, QUICK)).maps
 
     asyncio.run(scenario())
 
 
-def test_a_cancelled_request_kills_its_process_at_once_and_another_takes_its_place() -> None:
+def test_a_cancelled_job_stops_and_its_process_takes_the_next() -> None:
     async def scenario() -> None:
         async with warm_pool() as pool:
-            [pid] = children()
-            left = asyncio.create_task(pool.run(ENDLESS))
+            before = children()
+            left = begin(pool, ENDLESS)
             await until(lambda: pool.running == 1)
             left.cancel()
-            took_s = await until(lambda: is_gone(pid))
-            assert took_s < 1  # 0.1 s where the processor is not crowded; the job takes minutes
+            took_s = await until(left.done)
+            assert took_s < 1  # some 0.05 s where the processor is not crowded; the job takes minutes
             assert (pool.running, pool.waiting) == (0, 0)
-            assert (await pool.run(QUICK)).maps
+            assert (await begin(pool, QUICK)).maps
+            assert children() == before
+
+    asyncio.run(scenario())
+
+
+def test_a_job_that_is_cancelled_at_once_stops_too() -> None:
+    async def scenario() -> None:
+        async with warm_pool() as pool:
+            for _ in range(3):
+                left = begin(pool, ENDLESS)
+                await asyncio.sleep(0)
+                left.cancel()
+                await until(left.done, 5)
+            assert (pool.running, pool.waiting) == (0, 0)
+            assert (await begin(pool, QUICK)).maps
+
+    asyncio.run(scenario())
+
+
+STUBBORN = """
+import time
+from service import layout, map_process
+compute = layout.compute
+layout.compute = lambda job, listener=None: time.sleep(100) if job.iterations == 100_000 else compute(job, listener)
+map_process.main()
+"""
+
+
+def test_a_process_that_does_not_stop_is_killed_and_another_takes_its_place() -> None:
+    async def scenario() -> None:
+        async with warm_pool(start=program(STUBBORN)) as pool:
+            [pid] = children()
+            left = begin(pool, ENDLESS)
+            await until(lambda: pool.running == 1)
+            left.cancel()
+            assert await until(lambda: is_gone(pid), 10) < 2
+            assert (await begin(pool, QUICK)).maps
+            assert children().isdisjoint({pid})
+
+    asyncio.run(scenario())
+
+
+def test_progress_is_told_while_a_job_is_done() -> None:
+    async def scenario() -> None:
+        heard: list[MapProgress] = []
+        async with warm_pool() as pool:
+            job = MapJob({"image": MANY, "latent": MANY}, iterations=300)
+            await pool.begin(job, heard.append)
+        assert {progress.space for progress in heard} == {"image", "latent"}
+        assert heard == sorted(heard, key=lambda progress: (progress.space, progress.iteration))
+        assert [progress.elapsed_s for progress in heard] == sorted(progress.elapsed_s for progress in heard)
+        assert all(0 <= progress.iteration <= progress.iterations == 300 for progress in heard)
+        for progress in heard:
+            assert (progress.remaining_s is None) == (progress.iteration == 0)
+            assert (progress.kl_divergence is None) == (progress.phase == "neighbours")
+            assert progress.coordinates is None or progress.coordinates.shape == (len(MANY), 2)
+        assert len(heard) <= 1 + 10 * heard[-1].elapsed_s
+
+    asyncio.run(scenario())
+
+
+def test_known_maps_are_drawn_and_not_computed_again() -> None:
+    async def scenario() -> None:
+        async with warm_pool() as pool:
+            answer = await begin(pool, QUICK)
+            drawn = await begin(pool, replace(QUICK, spaces={}, given=answer, picture="svg"))
+            whole = await begin(pool, replace(QUICK, picture="svg"))
+            assert drawn.picture == whole.picture
+
+    asyncio.run(scenario())
+
+
+def test_processes_that_were_launched_before_are_the_pools_own() -> None:
+    async def scenario() -> None:
+        launched = [launch(1)]
+        pool = MapPool(program("raise SystemExit(3)"), 1, 0, launched)
+        await pool.start()
+        await until(lambda: pool.ready)
+        assert children() == {launched[0].pid}
+        await pool.close()
+        assert not children()
+
+    asyncio.run(scenario())
+
+
+def test_closing_at_once_leaves_no_process_that_was_launched_before() -> None:
+    async def scenario() -> None:
+        pool = MapPool(partial(launch, 1), 1, 0, [launch(1)])
+        await pool.start()
+        await pool.close()
+        assert not children()
 
     asyncio.run(scenario())
 
@@ -132,14 +242,14 @@ def test_a_cancelled_request_kills_its_process_at_once_and_another_takes_its_pla
 def test_a_full_line_refuses_and_says_when_to_return_and_a_place_left_is_free() -> None:
     async def scenario() -> None:
         async with warm_pool() as pool:
-            running, waiting = asyncio.create_task(pool.run(ENDLESS)), asyncio.create_task(pool.run(QUICK))
+            running, waiting = begin(pool, ENDLESS), begin(pool, QUICK)
             await until(lambda: (pool.running, pool.waiting) == (1, 1))
             with pytest.raises(Overloaded) as refused:
-                await pool.run(QUICK)
+                await begin(pool, QUICK)
             assert 1 <= int(refused.value.headers["Retry-After"]) <= 10
             waiting.cancel()
             await until(lambda: (pool.running, pool.waiting) == (1, 0))
-            following = asyncio.create_task(pool.run(QUICK))
+            following = begin(pool, QUICK)
             await until(lambda: pool.waiting == 1)
             running.cancel()
             assert (await following).maps
@@ -153,7 +263,7 @@ def test_those_who_wait_are_served_in_order_and_before_who_comes_back_at_once() 
 
         async def ask(name: str, times: int = 1) -> None:
             for _ in range(times):
-                await pool.run(QUICK)
+                await begin(pool, QUICK)
                 served.append(name)
 
         async with warm_pool(max_waiting=3) as pool:
@@ -168,8 +278,8 @@ def test_a_job_that_raises_fails_alone_and_its_process_lives_on(capfd: pytest.Ca
         async with warm_pool() as pool:
             before = children()
             with pytest.raises(InternalError, match="could not be computed"):
-                await pool.run(BROKEN)
-            assert (await pool.run(QUICK)).maps
+                await begin(pool, BROKEN)
+            assert (await begin(pool, QUICK)).maps
             assert children() == before
 
     asyncio.run(scenario())
@@ -179,7 +289,7 @@ def test_a_job_that_raises_fails_alone_and_its_process_lives_on(capfd: pytest.Ca
 def test_closing_ends_running_and_waiting_requests() -> None:
     async def scenario() -> None:
         async with warm_pool() as pool:
-            requests = [asyncio.create_task(pool.run(ENDLESS)) for _ in range(2)]
+            requests = [begin(pool, ENDLESS) for _ in range(2)]
             await until(lambda: (pool.running, pool.waiting) == (1, 1))
             await pool.close()
             results = await asyncio.gather(*requests, return_exceptions=True)
@@ -190,7 +300,7 @@ def test_closing_ends_running_and_waiting_requests() -> None:
 
 def test_closing_while_processes_start_leaves_none() -> None:
     async def scenario() -> None:
-        pool = MapPool(2, 0)
+        pool = MapPool(partial(launch, 1), 2, 0)
         await pool.start()
         await until(lambda: len(children()) == 2)
         await pool.close()
@@ -206,12 +316,12 @@ def test_a_process_that_cannot_start_is_tried_again_after_pauses(
         return [record for record in caplog.records if record.name == "hourglass.map_pool"]
 
     async def scenario() -> None:
-        pool = MapPool(1, 3, command=(sys.executable, "-c", "raise SystemExit(3)"))
+        pool = MapPool(program("raise SystemExit(3)"), 1, 3)
         await pool.start()
         await until(lambda: len(failures()) == 2)
         assert not pool.ready
         with pytest.raises(MapFailed):
-            await pool.run(QUICK)
+            await begin(pool, QUICK)
         await pool.close()
 
     asyncio.run(scenario())
@@ -221,11 +331,11 @@ def test_a_process_that_cannot_start_is_tried_again_after_pauses(
 
 def test_a_pool_of_no_processes_is_ready_and_refuses() -> None:
     async def scenario() -> None:
-        pool = MapPool(0, 4)
+        pool = MapPool(partial(launch, 1), 0, 4)
         await pool.start()
         assert pool.ready
         with pytest.raises(MapFailed):
-            await pool.run(QUICK)
+            await begin(pool, QUICK)
         await pool.close()
 
     asyncio.run(scenario())
@@ -235,7 +345,7 @@ def test_a_large_job_does_not_hold_the_event_loop_up() -> None:
     async def scenario() -> None:
         large = MapJob({"image": np.random.default_rng(0).random((2000, 3072), np.float32)}, iterations=100_000)
         async with warm_pool() as pool:
-            request = asyncio.create_task(pool.run(large))
+            request = begin(pool, large)
             began = last = time.monotonic()
             pauses = []
             while last < began + 1:
@@ -253,13 +363,15 @@ def test_a_large_job_does_not_hold_the_event_loop_up() -> None:
 def test_a_process_does_not_outlive_its_parent(busy: bool) -> None:
     program = """
 import asyncio, sys
+from functools import partial
+from service.map_launch import launch
 from service.map_pool import MapPool
-from tests.integration.test_map_pool import ENDLESS, children, until
+from tests.integration.test_map_pool import ENDLESS, begin, children, until
 async def scenario():
-    pool = MapPool(1, 0)
+    pool = MapPool(partial(launch, 1), 1, 0)
     await pool.start()
     await until(lambda: pool.ready)
-    request = asyncio.create_task(pool.run(ENDLESS)) if sys.argv[1] == "True" else None
+    request = begin(pool, ENDLESS) if sys.argv[1] == "True" else None
     await until(lambda: pool.running == bool(request))
     print(*children(), flush=True)
     await asyncio.sleep(60)
@@ -273,24 +385,35 @@ asyncio.run(scenario())
     asyncio.run(until(lambda: is_gone(pid), 10))
 
 
-def test_what_a_job_prints_does_not_mix_with_answers(capfd: pytest.CaptureFixture[str]) -> None:
-    program = """
+NOISY = """
 import os
-from service import map_process
-compute = map_process.compute
-def noisy(job):
+from service import layout, map_process
+compute = layout.compute
+def noisy(job, listener=None):
     print("from Python", flush=True)
     os.system("echo from C")
-    return compute(job)
-map_process.compute = noisy
+    return compute(job, listener)
+layout.compute = noisy
 map_process.main()
 """
 
+
+def test_what_a_job_prints_does_not_mix_with_answers(capfd: pytest.CaptureFixture[str]) -> None:
     async def scenario() -> None:
-        pool = MapPool(1, 0, command=(sys.executable, "-P", "-c", program))
-        await pool.start()
-        assert (await pool.run(QUICK)).maps
-        await pool.close()
+        async with warm_pool(start=program(NOISY)) as pool:
+            assert (await begin(pool, QUICK)).maps
 
     asyncio.run(scenario())
     assert {"from Python", "from C"} <= set(capfd.readouterr().err.splitlines())
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="this system has no such priority")
+def test_a_process_computes_with_what_others_leave_of_the_processors() -> None:
+    async def scenario() -> None:
+        async with warm_pool() as pool:
+            assert (await begin(pool, replace(QUICK, picture="png"))).picture
+            [pid] = children()
+            policies = {os.sched_getscheduler(int(path.name)) for path in Path(f"/proc/{pid}/task").iterdir()}
+            assert policies == {os.SCHED_IDLE}
+
+    asyncio.run(scenario())

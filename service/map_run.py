@@ -1,0 +1,72 @@
+"""One map on its way, and those who follow it."""
+
+import asyncio
+from contextlib import suppress
+
+from service.maps import MapAnswer, MapProgress
+
+
+class MapRun:
+    """A map that is computed, or known, for any number of followers.
+
+    Followers are sent nothing: each looks at the latest progress when it has time. So one that is slow misses some, and
+    makes nobody wait and nothing pile up; one that comes late sees the latest at once.
+    """
+
+    def __init__(self) -> None:
+        self.followers = 0
+        self._latest: MapProgress | None = None
+        self._news = asyncio.Event()
+        self._answer: asyncio.Future[MapAnswer]
+
+    @classmethod
+    def known(cls, answer: MapAnswer) -> "MapRun":
+        """A map that needs no computing."""
+        run, future = cls(), asyncio.get_running_loop().create_future()
+        future.set_result(answer)
+        run.begin(future)
+        return run
+
+    def begin(self, answer: "asyncio.Future[MapAnswer]") -> None:
+        """Let the map be this one's result."""
+        self._answer = answer
+        answer.add_done_callback(self._end)
+
+    def hear(self, progress: MapProgress) -> None:
+        """Take note of progress, and wake who waits for it."""
+        self._latest = progress
+        self._wake()
+
+    def stop(self) -> None:
+        """Compute no further."""
+        self._answer.cancel()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is computed any more."""
+        return self._answer.done()
+
+    async def news(self, seen: MapProgress | None, pause_s: float) -> MapProgress | None:
+        """The latest progress, once it is another than was seen; None after `pause_s`, or when the run is over."""
+        if self._latest is seen and not self.is_over:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._news.wait()
+        return None if self._latest is seen or self.is_over else self._latest
+
+    async def answer(self) -> MapAnswer:
+        """The map; who stops to wait for it does not stop others.
+
+        Raises:
+            Refusal: What it ended in.
+        """
+        return await asyncio.shield(self._answer)
+
+    def _end(self, answer: "asyncio.Future[MapAnswer]") -> None:
+        if not answer.cancelled():
+            answer.exception()  # it counts as heard, where nobody follows any more
+        self._wake()
+
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
