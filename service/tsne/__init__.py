@@ -3,6 +3,16 @@
 `embedding` → `neighbours` → `affinities` → `initial` → `descent` → repulsion, `exact` or by `grid`
 """
 
-from service.tsne.embedding import EXAGGERATED, Embedding, OnProgress, Phase, Progress, Stopped, embed, standardised
+from service.tsne.embedding import (
+    EXAGGERATED,
+    Embedding,
+    OnProgress,
+    Phase,
+    Progress,
+    Stopped,
+    embed,
+    standardised,
+    warm_up,
+)
 
-__all__ = ["EXAGGERATED", "Embedding", "OnProgress", "Phase", "Progress", "Stopped", "embed", "standardised"]
+__all__ = ["EXAGGERATED", "Embedding", "OnProgress", "Phase", "Progress", "Stopped", "embed", "standardised", "warm_up"]

@@ -6,9 +6,12 @@ the number of threads nor their timing.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from shutil import copy2
 from typing import Any, Final, TypeVar, cast
 
 import numba
+from numba.core.caching import UserWideCacheLocator
 from threadpoolctl import threadpool_limits
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -46,3 +49,18 @@ def _compile(function: Function, **options: Any) -> Function:
         return cast(Function, numba.njit(fastmath=True, cache=True, **options)(function))
     except RuntimeError:  # no folder that could hold it can be written to
         return cast(Function, numba.njit(fastmath=True, **options)(function))
+
+
+class SeededCache(UserWideCacheLocator):
+    """A user's cache that begins with what was compiled beside the source.
+
+    For where files cannot be written: name it in `NUMBA_CACHE_LOCATOR_CLASSES`, as the Dockerfile does.
+    """
+
+    def __init__(self, function: Callable[..., Any], source: str) -> None:
+        super().__init__(function, source)  # type: ignore[no-untyped-call]
+        folder = Path(self.get_cache_path())  # type: ignore[no-untyped-call]
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            for file in Path(source).parent.glob("__pycache__/*.nb*"):
+                copy2(file, folder)
