@@ -20,6 +20,7 @@ serve: $(VENV)/.training ## Train the embedded default if there is no bundle, th
 	$(BIN)/python -m service --models-dir $(MODELS) $(ARGS)
 
 test: $(VENV)/.dev lint ## Set up what tests need, then lint, check types and run every test
+	$(BIN)/python -m service.tsne  # compiles, before the time of any test runs
 	$(BIN)/pytest $(ARGS)
 
 test-container: $(VENV)/.dev ## Build, start, call and stop the containers; takes minutes and a container engine

@@ -52,13 +52,11 @@ def main() -> None:
 def _warm_up() -> None:
     """Load, and where need be compile, what every kind of map takes, so that the first is as quick as others."""
     from service.layout import compute  # noqa: PLC0415  (takes long, in which the end of the input must be seen)
-    from service.tsne import embed  # noqa: PLC0415
-    from service.tsne.descent import MOST_EXACT  # noqa: PLC0415
+    from service.tsne import warm_up  # noqa: PLC0415
 
-    points = np.random.default_rng(0).normal(size=(MOST_EXACT + 1, 2)).astype(np.float32)
-    embed(points, iterations=1, perplexity=5)
-    embed(points[:MIN_POINTS], iterations=1, dimensions=3)
-    compute(MapJob({"latent": points[:MIN_POINTS]}, labels=("a", "b", "a", "b"), iterations=1))
+    warm_up()
+    points = np.random.default_rng(0).random((MIN_POINTS, 2), np.float32)
+    compute(MapJob({"latent": points}, labels=("a", "b", "a", "b"), iterations=1))
 
 
 class Inbox:

@@ -20,7 +20,14 @@ import pytest
 from starlette.types import Message
 
 from tests.integration.conftest import (
-    Server, StartServer, Subject, json_body, npy_body, problem, serving_here, wait_until,
+    Server,
+    StartServer,
+    Subject,
+    json_body,
+    npy_body,
+    problem,
+    serving_here,
+    wait_until,
 )
 
 EVENTS = "text/event-stream"
