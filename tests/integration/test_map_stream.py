@@ -257,7 +257,8 @@ def test_who_does_not_read_is_given_up_and_the_map_stops(digits: Subject) -> Non
     async def receive() -> Message:
         if not sent:
             return {"type": "http.request", "body": content, "more_body": False}
-        return await asyncio.get_running_loop().create_future()  # the client stays
+        gone: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await gone  # the client stays
 
     async def send(message: Message) -> None:
         sent.append(message)
