@@ -19,7 +19,7 @@ KNOWN = KnownMap(
     (PLACES[CLASSES] + 2 * RANDOM.normal(size=(200, 2))).astype(np.float32),
 )
 QUERIES = (CENTRES[CLASSES[:40]] + RANDOM.normal(size=(40, 6))).astype(np.float32)
-SOON = Deadline.after(60)
+SOON = Deadline.after(3600)
 
 
 def _pull(queries: np.ndarray = QUERIES) -> Pull:
