@@ -343,7 +343,7 @@ def test_a_map_that_takes_too_long_is_answered_504_and_stopped(digits: Subject) 
         response = limited.post("/tsne", npy_body(latents), space="latent", iterations=2000)
         assert response.status_code == 504
         assert "0.5 s" in problem(response, "deadline-exceeded")["detail"]
-        assert "hourglass_maps_running 0.0" in client.get("/metrics").text
+        wait_until(lambda: "hourglass_maps_running 0.0" in client.get("/metrics").text, seconds=5)
 
 
 def test_one_who_leaves_stops_the_map_and_makes_room_for_the_one_who_was_refused(server: StartServer) -> None:
