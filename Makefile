@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODELS := models
+# Processes that run tests. They share the CPUs with what the tests start, so more of them gain little.
+JOBS := 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install train serve test test-container lint format openapi clean
@@ -20,7 +22,7 @@ serve: $(VENV)/.training ## Train the embedded default if there is no bundle, th
 	$(BIN)/python -m service --models-dir $(MODELS) $(ARGS)
 
 test: $(VENV)/.dev lint ## Set up what tests need, then lint, check types and run every test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 test-container: $(VENV)/.dev ## Build, start, call and stop the containers; takes minutes and a container engine
 	$(BIN)/pytest tests/container $(ARGS)
