@@ -4,13 +4,13 @@ import { element, fill, shape } from "./dom.js";
 import { figure, plural } from "./format.js";
 
 const USUAL = [0.05, 0.95]; // quantiles of the sample
-const ROOM = 1.3; // how far the drawing goes beyond the usual ranges
+const ROOM = 1.15; // how far the drawing goes beyond the usual ranges
 
 /** Bars for the latents of a sample: { node, show(latent or null) }. */
 export function createBars(sample) {
   const ranges = findRanges(sample);
   const limit = ROOM * Math.max(1e-9, ...ranges.flat().map(Math.abs));
-  const bars = ranges.map((_, index) => shape("rect", { class: "bar", x: index + 0.24, width: 0.52 }));
+  const bars = ranges.map((_, index) => shape("rect", { class: "value", x: index + 0.24, width: 0.52 }));
   const drawing = shape("svg", { viewBox: `0 ${-limit} ${ranges.length} ${2 * limit}`, preserveAspectRatio: "none", role: "img" },
     ranges.map(([low, high], index) => shape("rect", { class: "band", x: index + 0.06, width: 0.88, y: -high, height: high - low })),
     bars, shape("line", { class: "zero", x1: 0, x2: ranges.length, y1: 0, y2: 0 }));
@@ -59,9 +59,9 @@ const isOutside = (value, [low, high]) => value < low || value > high;
 function summarise(latent, ranges) {
   const outside = ranges.map((_, index) => index).filter((index) => isOutside(latent[index], ranges[index]));
   const all = plural(latent.length, "number");
-  if (outside.length === 0) return `${latent.length === 1 ? "The number is" : `All ${all} are`} where those of nine in ten test images are.`;
+  if (outside.length === 0) return `${latent.length === 1 ? "The number lies" : `All ${all} lie`} in the grey band, where nine in ten test images are.`;
   const names = outside.slice(0, 6).map((index) => index + 1).join(", ") + (outside.length > 6 ? ", …" : "");
-  return `${outside.length} of ${all} outside the range of nine in ten test images: ${names}.`;
+  return `${outside.length} of ${all} outside the grey band, where nine in ten test images are: ${names}.`;
 }
 
 function tableOf(latent, ranges) {

@@ -15,6 +15,7 @@ const ENDS = { a: "A", b: "B" };
 export function createFindings(sample, choice, setEnd, announce) {
   const size = sample.image;
   const pictures = Object.fromEntries(Object.entries(PICTURES).map(([key, text]) => [key, createPicture(size, text)]));
+  const key = size.channels === 1 ? "blue: too dark, red: too light" : "the redder, the further apart";
   const title = element("h3", {});
   const notice = element("div", { class: "notice" });
   const verdict = createVerdict();
@@ -34,7 +35,7 @@ export function createFindings(sample, choice, setEnd, announce) {
     for (const button of ends) button.disabled = !found?.image;
     pictures.seen.show(found?.image ?? null, `${size.width} × ${size.height} pixels`);
     pictures.rebuilt.show(isWhole ? found.reconstruction : null, `from ${plural(sample.latentDim, "number")}`);
-    pictures.differs.show(isWhole ? errorMap(found.image, found.reconstruction) : null, isWhole && tellDifference(found));
+    pictures.differs.show(isWhole ? errorMap(found.image, found.reconstruction) : null, key, isWhole && tellDifference(found));
     verdict.show(isWhole ? found : null);
     bars.show(isWhole ? found.latent : null);
   }
@@ -45,7 +46,7 @@ export function createFindings(sample, choice, setEnd, announce) {
       element("div", { class: "row head" }, title, element("div", { class: "row ends" }, ends)),
       notice,
       element("div", { class: "pictures" }, Object.values(pictures).map((picture) => picture.node)),
-      verdict.node, curls[0]),
+      verdict.node, element("div", { class: "row head" }, verdict.note, curls[0])),
     element("div", { class: "card" },
       element("div", { class: "row head" }, element("h3", {}, "The latent vector"), curls[1]), bars.node));
   return {
@@ -64,12 +65,12 @@ function createPicture({ width, height }, text) {
   const canvas = element("canvas", { class: "pixelated", role: "img", width, height });
   canvas.style.setProperty("aspect-ratio", `${width} / ${height}`);
   const detail = element("span", { class: "note" });
-  const show = (image, more) => {
+  const show = (image, more, spoken = more) => {
     if (image) paint(canvas, image);
     else canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
     canvas.classList.toggle("none", !image);
-    detail.textContent = image && more ? more : "";
-    canvas.setAttribute("aria-label", `${text}: ${image ? more : "nothing yet"}`);
+    detail.textContent = image ? more : "";
+    canvas.setAttribute("aria-label", `${text}: ${image ? spoken : "nothing yet"}`);
   };
   return { node: element("figure", {}, canvas, element("figcaption", {}, text, detail)), show };
 }

@@ -5,14 +5,14 @@
 
 const FAINT = 0.02; // less than this is no ink
 const ROWS = 150; // of the sample, to measure it by
-const EVEN = 0.12; // how far the border of an image may be from bare paper, on average
+const EVEN = 0.12; // how far the usual value at the border of an image may be from black or white
 
 /** How the images of a grey sample are made -> { paper, box, middle, isInk }; null for colours, which no pen makes. */
 export function findStyle(sample) {
   if (sample.image.channels !== 1) return null;
   const step = Math.max(1, Math.floor(sample.count / ROWS));
   const tiles = Array.from({ length: Math.min(sample.count, ROWS) }, (_, place) => sample.tile(place * step));
-  const border = mean(tiles.map((tile) => mean(borderOf(tile))));
+  const border = median(tiles.flatMap((tile) => [...borderOf(tile)]));
   const paper = border > 0.5 ? 1 : 0;
   const inks = tiles.map((tile) => ({ ...tile, values: tile.values.map((value) => Math.abs(value - paper)) }));
   const sides = inks.map(findInk).filter(Boolean).map(({ width, height }) => Math.max(width, height));

@@ -7,18 +7,11 @@ const SIZE = 448; // pixels of the longer side
 const STEP = SIZE / 24; // how far an arrow key moves the pen
 const [THIN, THICK, USUAL] = [16, 80, 40];
 
-/**
- * A pad for images of a size, with `paper` 0 (black) or 1 (white), or null for one that only shows.
- *
- * `onInk(isDone)` is called whenever what is drawn changes; `isDone` once a stroke has ended. `say(text)` speaks.
- */
-export function createPad({ width, height }, paper, onInk, say) {
-  return new Pad({ width, height }, paper, onInk, say);
-}
-
-class Pad {
+/** A pad, with its element as `node` and the width of its brush as `brush`. */
+export class Pad {
   #canvas;
   #ring = element("span", { class: "ring", "aria-hidden": "true" });
+  #invitation = element("span", { class: "invitation", "aria-hidden": "true" }, "Draw here");
   #paper;
   #onInk;
   #say;
@@ -30,13 +23,18 @@ class Pad {
   #label = "";
   brush = USUAL;
 
+  /**
+   * For images of a size, on `paper` of 0 (black) or 1 (white); null is for a pad that only shows.
+   *
+   * `onInk(isDone)` is called whenever what is drawn changes; `isDone` once a stroke has ended. `say(text)` speaks.
+   */
   constructor(size, paper, onInk, say) {
     const scale = SIZE / Math.max(size.width, size.height);
     this.#canvas = element("canvas", { width: Math.round(size.width * scale), height: Math.round(size.height * scale), class: "pixelated" });
     this.#paper = paper;
     this.#onInk = onInk;
     this.#say = say;
-    this.node = element("div", { class: "pad" }, this.#canvas, this.#ring);
+    this.node = element("div", { class: "pad" }, this.#canvas, this.#ring, paper !== null && this.#invitation);
     if (paper === null) this.#canvas.setAttribute("role", "img");
     else this.#listen();
     this.#repaint();
@@ -236,6 +234,7 @@ class Pad {
 
   /** The pad's state, for those who do not see it. */
   #tell() {
+    this.#invitation.hidden = !this.isEmpty;
     const drawn = this.isEmpty ? "empty" : `${this.#strokes.length} ${this.#strokes.length === 1 ? "stroke" : "strokes"}`;
     const content = this.#hasPicture ? `shows ${this.#label}` : drawn;
     const pen = this.#pen === null ? "" : `, pen ${this.#pen.isDown ? "down" : "up"}`;

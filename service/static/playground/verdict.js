@@ -21,14 +21,14 @@ export function tellVerdict({ mse, percentile }) {
   return `${word}: the error, ${figure(mse)}, is ${rest}.`;
 }
 
-/** A place for verdicts: { node, show({ mse, percentile }, or null for none) }. */
+/** A place for verdicts: { node, note, show({ mse, percentile }, or null for none) }. */
 export function createVerdict() {
   const word = element("strong", {});
   const text = element("span", {});
   const mark = element("span", { class: "mark" });
   const scale = element("div", { class: "gauge", "aria-hidden": "true" }, mark);
   const note = element("p", { class: "note" });
-  const node = element("div", { class: "verdict" }, element("p", { class: "words" }, word, text), scale, note);
+  const node = element("div", { class: "verdict" }, element("p", { class: "words" }, word, text), scale);
   const show = (found) => {
     node.classList.toggle("none", found === null);
     if (found === null) {
@@ -40,10 +40,10 @@ export function createVerdict() {
     const [kind, rest] = judge(found.percentile);
     fill(word, `${kind}:`);
     fill(text, ` the error is ${rest}.`);
-    fill(note, `Mean squared error per value: ${figure(found.mse)}. The tick marks where the 1 % of known images with the largest errors begin.`);
+    fill(note, `Error: ${figure(found.mse)}, mean squared per value. Right of the tick lies one known image in a hundred.`);
     mark.style.setProperty("left", `${100 * found.percentile}%`);
     node.classList.toggle("unusual", found.percentile >= UNUSUAL);
   };
   show(null);
-  return { node, show };
+  return { node, note, show };
 }

@@ -5,7 +5,7 @@ import { element, fill } from "../dom.js";
 import { createFindings } from "../findings.js";
 import { centre, findStyle } from "../ink.js";
 import { createLine } from "../line.js";
-import { createPad, createTools } from "../pad.js";
+import { createTools, Pad } from "../pad.js";
 import { open, waiting } from "../panel.js";
 import { readBase64, writeBase64 } from "../pixels.js";
 import { showProblem } from "../problem.js";
@@ -56,7 +56,7 @@ class Desk {
     this.#sample = sample;
     this.#choice = state.get().choice;
     this.#style = findStyle(sample);
-    this.#pad = createPad(sample.image, this.#style?.paper ?? null, (isDone) => this.#redraw(isDone), announce);
+    this.#pad = new Pad(sample.image, this.#style?.paper ?? null, (isDone) => this.#redraw(isDone), announce);
     if (this.#style) this.#tools = createTools(this.#pad);
     this.#findings = createFindings(sample, this.#choice, (end) => this.#setEnd(end), announce);
     this.node = element("div", { class: "desk" }, this.#sources(), this.#findings.node);
