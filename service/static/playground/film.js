@@ -4,9 +4,9 @@ import { element } from "./dom.js";
 import { figure } from "./format.js";
 import { token } from "./theme.js";
 
-const TILE = 64;
+const TILE = 96;
 const LEAST_TILES = 8;
-const BARS = 30;
+const BARS = 40;
 const GAP = 6;
 
 /** A canvas on which a drag or tap picks a frame: `pick(index)`. `show({ frames, highest })` frames: [{ picture, ghosting }]. */

@@ -96,17 +96,21 @@ function paintBase(sample, plane, box, width, height) {
   context.fillStyle = token("--raised");
   context.fillRect(0, 0, width, height);
   const colours = classColours(sample.classes.length, isDark());
+  const size = width < 480 ? 3 : 4;
   context.globalAlpha = Math.min(0.6, Math.max(0.12, 900 / sample.count));
   for (let row = 0; row < sample.count; row++) {
     const [left, top] = toScreen(plane.places.subarray(2 * row, 2 * row + 2), box, width, height);
     context.fillStyle = sample.labels === null ? token("--accent") : (colours[sample.labels[row]] ?? colours[0]);
-    context.fillRect(left - 2, top - 2, 4, 4);
+    context.fillRect(left - size / 2, top - size / 2, size, size);
   }
   context.globalAlpha = 1;
   const named = sample.labels !== null && sample.classes.length <= MOST_NAMES ? centresOf(sample, plane) : [];
+  const taken = [];
   for (const { label, place } of named) {
     const [left, top] = toScreen(place, box, width, height);
-    write(context, shorten(sample.classes[label] ?? String(label)), left, top, token("--ink"), token("--raised"));
+    const free = [0, 15, -15, 30, -30].find((shift) => !taken.some(([x, y]) => Math.abs(x - left) < 14 && Math.abs(y - top - shift) < 14)) ?? 0;
+    taken.push([left, top + free]);
+    write(context, shorten(sample.classes[label] ?? String(label)), left, top + free, token("--ink"), token("--raised"));
   }
   return base;
 }
@@ -132,15 +136,16 @@ function reshade(last, sample, plane, far, latent, box) {
   const [x, y] = project(plane, latent);
   const apart = latent.map((value, at) => value - x * plane.axes[0][at] - y * plane.axes[1][at]);
   const colour = token("--ink");
-  if (last !== null && last.colour === colour && last.apart.every((value, at) => Math.abs(value - apart[at]) < 1e-3)) return last;
+  if (last !== null && last.colour === colour && last.apart.every((value, at) => Math.abs(value - apart[at]) <= 1e-4 * far)) return last;
   const cells = Math.min(CELLS, Math.max(CELLS / 8, WORK / sample.count));
   const columns = Math.round(Math.sqrt((cells * box.width) / box.height));
   const rows = Math.round(cells / columns);
   const data = new ImageData(columns, rows);
   const [red, green, blue] = channels(colour);
   measureGrid(plane, sample.latents, latent, box, columns, rows).forEach((distance, cell) => {
-    const excess = distance / (far || 1) - 1;
-    data.data.set([red, green, blue, excess < 0 ? 0 : 28 + 90 * Math.min(1, 2 * excess)], 4 * cell);
+    const edge = Math.min(1, Math.max(0, ((distance - far) * columns) / box.width + 0.5)); // as wide as a cell, so that it is smooth
+    const excess = Math.min(1, Math.max(0, 2 * (distance / (far || 1) - 1)));
+    data.data.set([red, green, blue, 30 * edge + 85 * excess], 4 * cell);
   });
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [columns, rows];

@@ -60,7 +60,7 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
   function createEnd(name, field) {
     const canvas = element("canvas", { class: "pixelated", role: "img" });
     const title = element("p", { class: "name" });
-    const own = element("button", { type: "button", class: "button", onclick: () => state.set({ [field]: state.get().subject }) }, "Use the image looked at");
+    const own = element("button", { type: "button", class: "button", onclick: () => state.set({ [field]: state.get().subject }) }, "Image looked at");
     const chance = element("button", { type: "button", class: "button", "aria-label": `Random image for ${name}`, onclick: () => chooseRandom(field) }, "Random");
     own.setAttribute("aria-label", `Use the image looked at for ${name}`);
     const node = element("div", { class: `card end end-${field}`, role: "group", "aria-label": `Image ${name}` },
@@ -121,7 +121,7 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
     count = of("latent").length;
     for (const [space, row] of Object.entries(rows)) row.show(of(space), highest);
     place.max = String(count - 1);
-    fill(verdict, ...judge(mean(of("latent")), mean(of("image"))));
+    fill(verdict, ...judge(mean(of("latent")), mean(of("image")), sample.image.channels));
     fill(numbers, of("latent").map(({ ghosting }, index) => element("tr", {}, element("th", { scope: "row" }, String(index + 1)),
       element("td", {}, figure(ghosting)), element("td", {}, figure(of("image")[index].ghosting)))));
     player.load(count);
@@ -217,11 +217,12 @@ function createRow(title, pick) {
 }
 
 /** What the numbers say, in words. */
-function judge(latent, image) {
+function judge(latent, image, channels) {
   const strong = (value) => element("strong", {}, figure(value));
-  const ghosts = image > 1.05 * latent ? `${figure(image / latent)} times as ghostly` : latent > 1.05 * image ? "even crisper here" : "about as ghostly";
+  const ghosts = image > 1.05 * latent ? `${figure(image / latent)} times as ghostly` : latent > 1.05 * image ? "crisper here" : "about as ghostly";
   return ["Ghosting is how much of the ink is neither there nor not there. On average the latent path has ", strong(latent),
-    " and the pixel blend ", strong(image), latent > 0 ? `: it is ${ghosts}.` : "."];
+    " and the pixel blend ", strong(image), latent > 0 ? `: the blend is ${ghosts}.` : ".",
+    channels === 3 ? " It is made for drawings; of pictures without paper and ink it says little." : ""];
 }
 
 function list(options, onchange) {

@@ -37,8 +37,8 @@ function createWalk({ sample, choice }, { state, api, announce }) {
   const life = new AbortController();
   const options = { signal: life.signal };
   const host = element("div", { class: "notice" });
-  const here = createPicture("What the model makes of this place");
-  const near = createPicture("The test image nearest to it");
+  const here = createPicture("Decoded from here");
+  const near = createPicture("Nearest test image");
   const where = element("p", { class: "where" });
   const ground = createGround(sample, plane, far, { walk: walkOnPlane, home: goBack });
   const components = createComponents(findRanges(sample.latents, sample.latentDim), changeComponent);
@@ -93,7 +93,7 @@ function createWalk({ sample, choice }, { state, api, announce }) {
 
   const decodeCall = (place) => calls.decode(choice, [[...place]]);
   const isFar = () => nearest.distance > far;
-  const isThere = () => nearest.distance < 1e-4 * far;
+  const isThere = () => nearest.distance <= 1e-4 * far;
 
   /** The place in words. */
   function describe() {
@@ -106,8 +106,7 @@ function createWalk({ sample, choice }, { state, api, announce }) {
     fill(where, element("strong", { class: isFar() ? "far" : "near" }, isFar() ? "◌ Far from data" : "● Near data"),
       isThere() ? " This is the place of a test image." : ` The nearest test image is ${figure(nearest.distance)} away.`,
       ` Of 100 test images, 99 have another within ${figure(far)}`, isFar() ? ": here the model invents." : ".");
-    const { row } = nearest;
-    sample.pixels(row, options).then((pixels) => nearest.row === row && near.show(pixels, `The nearest test image: ${sample.name(row)}`), (error) => showProblem(host, error));
+    near.show(sample.tile(nearest.row), `The nearest test image: ${sample.name(nearest.row)}`);
   }
 
   function showGround() {
@@ -154,9 +153,9 @@ function createWalk({ sample, choice }, { state, api, announce }) {
   return {
     sample,
     nodes: [
-      element("div", { class: "land" },
-        element("div", { class: "card plane" }, ground.node, explain(sample, plane), tabulate(sample, plane)),
-        element("div", { class: "card view" }, element("div", { class: "pictures" }, here.node, near.node), where, host, starts, uses)),
+      element("div", { class: "card land" }, ground.node,
+        element("div", { class: "view" }, element("div", { class: "pictures" }, here.node, near.node), element("div", { class: "side" }, where, host, starts, uses)),
+        element("div", { class: "legend" }, explain(sample, plane), tabulate(sample, plane))),
       element("div", { class: "card" }, element("h3", {}, "One number at a time"),
         element("p", { class: "note" }, "Those that vary most come first. The bar behind a slider is where 90 of 100 test images are."), components.node),
     ],
