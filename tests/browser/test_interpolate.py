@@ -13,7 +13,6 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import SIZES, Open
-from tests.integration.conftest import Server
 
 READY = "#interpolate .stage[aria-busy=false]"
 INK = """canvas => {
@@ -38,6 +37,12 @@ def shown_frame(panel: Locator, title: str) -> str:
     return url
 
 
+def classes_of(panel: Locator) -> list[str]:
+    """The classes of A and B, as their pictures are called."""
+    ends = [panel.get_by_role("img", name=re.compile(f"^{end}: test image")) for end in "AB"]
+    return [re.findall(r"class (\d)", end.get_attribute("aria-label") or "")[0] for end in ends]
+
+
 def violations(page: Page) -> list[tuple[str, list[str]]]:
     found = Axe().run(page).response["violations"]
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
@@ -45,7 +50,9 @@ def violations(page: Page) -> list[tuple[str, list[str]]]:
 
 def test_a_first_visitor_sees_a_way_between_two_classes(page: Page) -> None:
     panel = panel_of(page)
-    names = [panel.get_by_role("img", name=re.compile(f"^{end}: test image")).get_attribute("aria-label") for end in "AB"]
+    names = [
+        panel.get_by_role("img", name=re.compile(f"^{end}: test image")).get_attribute("aria-label") for end in "AB"
+    ]
     classes = [re.findall(r"class (\d)", name or "")[0] for name in names]
     assert classes[0] != classes[1]
     expect(panel.get_by_role("img", name=re.compile("^Latent path: 24 frames, ghosting from"))).to_be_visible()
@@ -60,14 +67,16 @@ def test_stand_ins_are_not_in_the_address(page: Page) -> None:
 
 
 def test_the_ghosting_of_each_frame_is_that_of_the_service(page: Page) -> None:
-    with page.expect_response(re.compile("/interpolate")) as answered:
+    with page.expect_response(re.compile(r"/interpolate\?")) as answered:
         page.reload()
     frames = json.loads(answered.value.body())["frames"]
     panel = panel_of(page)
     panel.get_by_text("Ghosting as a table").click()
     rows = panel.get_by_role("table").get_by_role("row")
     expect(rows).to_have_count(25)
-    latent, image = ([frame["ghosting"] for frame in frames if frame["space"] == space] for space in ("latent", "image"))
+    latent, image = (
+        [frame["ghosting"] for frame in frames if frame["space"] == space] for space in ("latent", "image")
+    )
     cells = [float(text) for text in rows.nth(13).get_by_role("cell").all_inner_texts()]
     assert cells == pytest.approx([latent[12], image[12]], rel=5e-3)
 
@@ -133,9 +142,9 @@ def test_it_plays_there_and_back_and_pauses(open_page: Open) -> None:
     slider_of(panel).focus()
     page.keyboard.press("Home")
     panel.get_by_role("button", name="Play").click()
-    value = "document.querySelector('#interpolate .place').value"
-    page.wait_for_function(f"{value} === '7'")
-    page.wait_for_function(f"{value} === '5'")
+    is_at = "place => document.querySelector('#interpolate .place').value === place"
+    page.wait_for_function(is_at, arg="7")
+    page.wait_for_function(is_at, arg="5")
     panel.get_by_role("button", name="Pause").click()
     expect(panel.get_by_role("button", name="Play")).to_be_visible()
 
@@ -147,7 +156,7 @@ def test_without_a_loop_it_plays_once(open_page: Open) -> None:
     slider_of(panel).focus()
     page.keyboard.press("End")
     panel.get_by_role("button", name="Play").click()
-    page.wait_for_function("Number(document.querySelector('#interpolate .place').value) < 10")
+    page.wait_for_function("() => Number(document.querySelector('#interpolate .place').value) < 10")
     expect(panel.get_by_role("button", name="Play")).to_be_visible()
     expect(slider_of(panel)).to_have_value("23")
 
@@ -173,8 +182,7 @@ def test_ends_are_swapped_and_chosen_by_chance_and_the_address_says_so(open_page
     page.wait_for_selector(READY)
     panel.get_by_role("button", name="Random image for A").click()
     page.wait_for_selector(READY)
-    names = [panel.get_by_role("img", name=re.compile(f"^{end}: ")).get_attribute("aria-label") for end in "AB"]
-    classes = [re.findall(r"class (\d)", name or "")[0] for name in names]
+    classes = classes_of(panel)
     assert classes[0] != classes[1]
 
 
@@ -185,7 +193,9 @@ def test_the_image_looked_at_becomes_an_end(open_page: Open) -> None:
     expect(page).to_have_url(re.compile("[?&]b=5"))
 
 
-@pytest.mark.parametrize(("name", "kind", "ending"), [("GIF", "GIF", "gif"), ("WebP", "WEBP", "webp"), ("APNG", "PNG", "png")])
+@pytest.mark.parametrize(
+    ("name", "kind", "ending"), [("GIF", "GIF", "gif"), ("WebP", "WEBP", "webp"), ("APNG", "PNG", "png")]
+)
 def test_the_walk_is_downloaded(page: Page, tmp_path: Path, name: str, kind: str, ending: str) -> None:
     panel = panel_of(page)
     panel.get_by_label("Steps").select_option("8")
@@ -201,7 +211,7 @@ def test_the_walk_is_downloaded(page: Page, tmp_path: Path, name: str, kind: str
     assert getattr(image, "n_frames", 1) > 8  # there and back
 
 
-def test_the_copied_line_writes_the_animation(page: Page, playground: Server, tmp_path: Path) -> None:
+def test_the_copied_line_writes_the_animation(page: Page, tmp_path: Path) -> None:
     panel = panel_of(page)
     panel.get_by_role("button", name="Copy as curl: the animation").click()
     expect(page.get_by_role("status").filter(has_text="Copied")).to_have_count(1)
@@ -216,7 +226,8 @@ def test_arcs_are_another_way_than_straight_lines(open_page: Open) -> None:
     straight = shown_frame(panel, "Latent path")
     with page.expect_response(re.compile("method=slerp")):
         panel.get_by_label("Way").select_option("slerp")
-    page.wait_for_function("before => document.querySelector('#interpolate .frame canvas').toDataURL() !== before", arg=straight)
+    is_another = "before => document.querySelector('#interpolate .frame canvas').toDataURL() !== before"
+    page.wait_for_function(is_another, arg=straight)
 
 
 def test_a_problem_is_shown_beside_the_frames(open_page: Open) -> None:

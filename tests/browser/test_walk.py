@@ -5,7 +5,6 @@ import json
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import httpx2 as httpx
 import numpy as np
@@ -82,7 +81,7 @@ def test_a_drag_by_mouse_or_a_tap_by_finger_decodes_another_place(open_page: Ope
 
 def test_the_decoded_picture_is_that_of_the_service(page: Page) -> None:
     panel = panel_of(page)
-    with page.expect_response(re.compile("/decode")) as answered:
+    with page.expect_response(re.compile(r"/decode\?")) as answered:
         ground_of(panel).press("ArrowLeft")
     bytes_of = """async text => {
         const file = new Blob([Uint8Array.from(atob(text), one => one.charCodeAt(0))], { type: "image/png" });
@@ -129,7 +128,7 @@ def test_one_request_is_under_way_and_the_newest_place_wins(page: Page) -> None:
 
     page.route("**/decode*", hold_the_first)
     ground = ground_of(panel)
-    with page.expect_request(re.compile("/decode")):
+    with page.expect_request(re.compile(r"/decode\?")):
         ground.press("ArrowLeft")
     for _ in range(4):
         ground.press("ArrowUp")
@@ -157,7 +156,7 @@ def test_a_slider_moves_one_number_by_keys(page: Page) -> None:
     panel = panel_of(page)
     picture, place = decoded(panel), place_of(panel)
     slider = panel.get_by_role("slider").first
-    with page.expect_request(re.compile("/decode")) as sent:
+    with page.expect_request(re.compile(r"/decode\?")) as sent:
         slider.press("End")
     assert len(sent.value.post_data_json["latents"][0]) == 6
     expect(slider).to_have_attribute("aria-valuetext", re.compile("beyond its usual range; usual from .* to"))
@@ -175,10 +174,10 @@ def test_walking_changes_the_image_looked_at_only_when_asked(page: Page) -> None
 
 def test_a_place_becomes_an_end_and_the_way_begins_at_its_latent(page: Page) -> None:
     panel = panel_of(page)
-    with page.expect_request(re.compile("/decode")) as decoding:
+    with page.expect_request(re.compile(r"/decode\?")) as decoding:
         ground_of(panel).press("Shift+ArrowUp")
     expect(page.get_by_role("status").filter(has_text="from test image")).to_have_count(1)
-    with page.expect_request(re.compile("/interpolate")) as sent:
+    with page.expect_request(re.compile(r"/interpolate\?")) as sent:
         panel.get_by_role("button", name="Set as A").click()
     assert sent.value.post_data_json["latents"][0] == decoding.value.post_data_json["latents"][0]
     expect(page.locator("#interpolate").get_by_role("img", name="A: a place in latent space")).to_be_visible()
@@ -188,12 +187,14 @@ def test_it_starts_from_the_image_looked_at_a_random_one_or_the_middle(open_page
     page = open_page("?subject=5").page
     panel = panel_of(page)
     panel.get_by_role("button", name="The image looked at").click()
-    expect(page.get_by_role("status").filter(has_text="Started from the image looked at. At test image")).to_have_count(1)
+    expect(page.get_by_role("status").filter(has_text="Started from the image looked at. At test image")).to_have_count(
+        1
+    )
     panel.get_by_role("button", name="Random image").click()
     expect(ground_of(panel)).to_have_attribute("aria-label", re.compile("At test image"))
     panel.get_by_role("button", name="The middle").click()
     assert np.abs(place_of(panel)).max() < 1e-4
-    panel.get_by_role("button", name="Start from the nearest test image").click()
+    panel.get_by_role("button", name="Start here, from the nearest test image").click()
     expect(ground_of(panel)).to_have_attribute("aria-label", re.compile("At test image"))
 
 
@@ -209,7 +210,7 @@ def test_a_problem_is_shown_beside_the_picture_and_goes(open_page: Open) -> None
     expect(panel.get_by_role("alert")).to_have_count(0)
 
 
-def test_the_copied_line_decodes_the_same_place(page: Page, tmp_path: Path) -> None:
+def test_the_copied_line_decodes_the_same_place(page: Page) -> None:
     panel = panel_of(page)
     panel.get_by_role("button", name="Copy as curl: the decoded image").click()
     expect(page.get_by_role("status").filter(has_text="Copied")).to_have_count(1)
@@ -239,7 +240,9 @@ def test_the_shade_measures_the_distance_to_the_nearest_latent(page: Page) -> No
         const plane = findPlane(flat, 5);
         const start = flat.slice(0, 5);
         const grid = measureGrid(plane, flat, start, {{ left: -2, top: 2, width: 4, height: 4 }}, 4, 4);
-        return [[...grid], [1.5, 0.5, -0.5, -1.5].flatMap(y => [-1.5, -0.5, 0.5, 1.5].map(x => [...moveTo(plane, start, [x, y])]))];
+        const centres = [-1.5, -0.5, 0.5, 1.5];
+        const places = [...centres].reverse().flatMap(y => centres.map(x => [...moveTo(plane, start, [x, y])]));
+        return [[...grid], places];
     }}"""
     grid, places = page.evaluate(script, latents.tolist())
     expected = np.linalg.norm(np.array(places)[:, None] - latents[None], axis=2).min(axis=1)

@@ -16,7 +16,7 @@ export function createFilm(title, pick) {
 
   const paint = () => frames.length > 0 && canvas.clientWidth > 0 && paintFilm(canvas, frames, highest, current);
   const follow = (event) => {
-    if (event.buttons === 0 && event.type === "pointermove") return;
+    if (event.buttons === 0 || frames.length === 0) return;
     const { left, width } = canvas.getBoundingClientRect();
     pick(Math.min(frames.length - 1, Math.max(0, Math.floor(((event.clientX - left) / width) * frames.length))));
   };
@@ -29,7 +29,7 @@ export function createFilm(title, pick) {
   observer.observe(canvas);
   return {
     node: canvas,
-    paint,
+    repaint: paint,
     show(next, most) {
       [frames, highest] = [next, most];
       const scores = frames.map(({ ghosting }) => ghosting);

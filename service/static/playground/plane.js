@@ -43,13 +43,15 @@ export function moveTo(plane, latent, [x, y]) {
  */
 export function measureGrid(plane, latents, latent, box, columns, rows) {
   const apart = squaresApart(plane, latents, latent);
+  const { places } = plane;
   const distances = new Float32Array(columns * rows);
   for (let cell = 0; cell < distances.length; cell++) {
     const x = box.left + ((cell % columns) + 0.5) * (box.width / columns);
     const y = box.top - (Math.floor(cell / columns) + 0.5) * (box.height / rows);
     let least = Infinity;
     for (let row = 0; row < apart.length; row++) {
-      const [dx, dy] = [plane.places[2 * row] - x, plane.places[2 * row + 1] - y];
+      const dx = places[2 * row] - x;
+      const dy = places[2 * row + 1] - y;
       const square = apart[row] + dx * dx + dy * dy;
       if (square < least) least = square;
     }
@@ -72,11 +74,20 @@ export function usualDistance(sample, most = 300) {
 export function findRanges(latents, dim) {
   const count = latents.length / dim;
   return Array.from({ length: dim }, (_, index) => {
-    const column = Float32Array.from({ length: count }, (_value, row) => latents[row * dim + index]).sort();
-    const mean = column.reduce((sum, value) => sum + value, 0) / count;
-    const deviation = Math.sqrt(column.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count);
+    const column = new Float32Array(count);
+    for (let row = 0; row < count; row++) column[row] = latents[row * dim + index];
+    const deviation = deviationOf(column);
+    column.sort();
     return { index, low: quantile(column, 0.05), high: quantile(column, 0.95), least: column[0], most: column[count - 1], deviation };
   });
+}
+
+function deviationOf(values) {
+  let [sum, squares] = [0, 0];
+  for (const value of values) sum += value;
+  const mean = sum / values.length;
+  for (const value of values) squares += (value - mean) * (value - mean);
+  return Math.sqrt(squares / values.length);
 }
 
 function quantile(sorted, share) {
@@ -89,8 +100,13 @@ function squaresApart(plane, latents, latent) {
   const [x, y] = project(plane, latent);
   const apart = new Float32Array(latents.length / dim);
   for (let row = 0; row < apart.length; row++) {
-    let square = -((plane.places[2 * row] - x) ** 2) - (plane.places[2 * row + 1] - y) ** 2;
-    for (let at = 0; at < dim; at++) square += (latents[row * dim + at] - latent[at]) ** 2;
+    const dx = plane.places[2 * row] - x;
+    const dy = plane.places[2 * row + 1] - y;
+    let square = -dx * dx - dy * dy;
+    for (let at = 0; at < dim; at++) {
+      const difference = latents[row * dim + at] - latent[at];
+      square += difference * difference;
+    }
     apart[row] = Math.max(0, square);
   }
   return apart;
@@ -118,7 +134,7 @@ function covarianceOf(latents, dim, mean) {
 }
 
 /** The main eigenvector, at right angles to another, by power iteration from the same start each time. */
-function mainDirection(matrix, dim, other, iterations = 500) {
+function mainDirection(matrix, dim, other, iterations = 200) {
   let axis = unit(apartFrom(Float64Array.from({ length: dim }, (_, at) => 1 + 0.5 * Math.sin(7 * at + 1)), other));
   for (let round = 0; round < iterations; round++) {
     const next = unit(apartFrom(times(matrix, axis), other));

@@ -64,6 +64,7 @@ export function createPlayer(show, tell) {
       if (!step()) rewind();
     },
     seek(place) {
+      if (count === 0) return;
       index = Math.min(count - 1, Math.max(0, place));
       show(index);
     },

@@ -26,7 +26,7 @@ export function mount(root, context) {
   context.state.on(["sample", "a", "b", "subject"], (now) => {
     if (now.sample !== (way?.sample ?? null)) {
       way?.close();
-      way = now.sample && createWay(now, context);
+      way = now.sample && new Way(now, context);
       fill(body, way ? way.nodes : waiting());
     }
     way?.follow(now);
@@ -35,167 +35,209 @@ export function mount(root, context) {
 }
 
 /** All of the panel for one model. */
-function createWay({ sample, model, choice }, { state, api, announce }) {
-  const typical = typicalRows(sample);
-  const host = element("div", { class: "notice" });
-  const cards = { a: createEnd("A", "a"), b: createEnd("B", "b") };
-  const rows = Object.fromEntries(Object.entries(ROWS).map(([space, title]) => [space, createRow(title, (index) => seek(index))]));
-  const place = element("input", { type: "range", class: "place", min: "0", max: "0", "aria-label": "Step of the walk", oninput: () => seek(Number(place.value)) });
-  const verdict = element("p", { class: "verdict" });
-  const numbers = element("tbody");
-  const stage = element("div", { class: "stage", "aria-busy": "true" });
-  const player = createPlayer(showFrame, tellPlaying);
-  const play = element("button", { type: "button", class: "button primary play", onclick: togglePlaying });
-  const loop = element("input", { type: "checkbox", checked: true, onchange: () => player.loop(loop.checked) });
-  const steps = list(stepsUpTo(model.limits.max_steps).map((number) => [number, String(number)]), compute);
-  const method = list(Object.entries(METHODS), compute);
-  const animation = offerAnimation(api, announce, () => ({ choice, body, query: { ...query(), boomerang: loop.checked, loop: loop.checked } }));
-  const curl = curlButton("the frames", framesCall, announce);
-  let [ends, body, running, count] = [{ a: null, b: null }, null, new AbortController(), 0];
-  steps.value = String(Math.min(USUAL_STEPS, stepsUpTo(model.limits.max_steps).at(-1)));
+class Way {
+  #state;
+  #api;
+  #choice;
+  #typical;
+  #ends = { a: null, b: null };
+  #body = null; // of its calls, once the ends are known as images or latents
+  #running = new AbortController();
+  #count = 0; // of frames
+  #player = createPlayer((index) => this.#showFrame(index), () => this.#tellPlaying());
+  #cards;
+  #rows = Object.entries(ROWS).map(([space, title]) => createRow(space, title, (index) => this.#seek(index)));
+  #host = element("div", { class: "notice" });
+  #stage = element("div", { class: "stage" });
+  #place = element("input", { type: "range", class: "place", min: "0", max: "0", "aria-label": "Step of the walk", oninput: () => this.#seek(Number(this.#place.value)) });
+  #play = element("button", { type: "button", class: "button primary play", onclick: () => this.#togglePlaying() });
+  #loop = element("input", { type: "checkbox", checked: true, onchange: () => this.#player.loop(this.#loop.checked) });
+  #steps;
+  #method = createList(Object.entries(METHODS), () => this.#compute());
+  #verdict = element("p", { class: "verdict" });
+  #numbers = element("tbody");
+  #curl;
+  #animation;
 
-  fill(stage, Object.entries(rows).flatMap(([space, row]) => row.nodes(space)), place);
-  tellPlaying();
-
-  function createEnd(name, field) {
-    const canvas = element("canvas", { class: "pixelated", role: "img" });
-    const title = element("p", { class: "name" });
-    const own = element("button", { type: "button", class: "button", onclick: () => state.set({ [field]: state.get().subject }) }, "Image looked at");
-    const chance = element("button", { type: "button", class: "button", "aria-label": `Random image for ${name}`, onclick: () => chooseRandom(field) }, "Random");
-    own.setAttribute("aria-label", `Use the image looked at for ${name}`);
-    const node = element("div", { class: `card end end-${field}`, role: "group", "aria-label": `Image ${name}` },
-      canvas, element("div", {}, element("h3", {}, name), title, element("div", { class: "row" }, own, chance)));
-    return {
-      node,
-      setSubject: (subject) => (own.disabled = subject === null),
-      async show(end) {
-        title.textContent = upper(nameOf(sample, end));
-        canvas.setAttribute("aria-label", `${name}: ${nameOf(sample, end)}`);
-        const image = await imageOf(sample, end);
-        if (ends[field] === end) paint(canvas, image);
-      },
-    };
+  constructor({ sample, model, choice }, { state, api, announce }) {
+    this.sample = sample;
+    this.#state = state;
+    this.#api = api;
+    this.#choice = choice;
+    this.#typical = typicalRows(sample);
+    this.#cards = { a: this.#createCard("A", "a"), b: this.#createCard("B", "b") };
+    const allowed = stepsUpTo(model.limits.max_steps);
+    this.#steps = createList(allowed.map((number) => [number, String(number)]), () => this.#compute());
+    this.#steps.value = String(Math.min(USUAL_STEPS, allowed.at(-1)));
+    this.#curl = curlButton("the frames", () => this.#framesCall(), announce);
+    this.#animation = offerAnimation(api, announce, () => this.#animationCall());
+    this.#tellPlaying();
+    this.#setReady(false);
+    this.nodes = this.#layOut();
   }
 
-  function chooseRandom(field) {
-    const other = ends[field === "a" ? "b" : "a"];
-    state.set({ [field]: refer(sample, randomRow(sample, other)) });
+  /** Go where the store says; what nobody chose is chosen here, and not put into the store. */
+  follow(now) {
+    for (const card of Object.values(this.#cards)) card.allow(now.subject !== null);
+    const next = withStandIns(this.sample, this.#typical, now);
+    if (isSame(next.a, this.#ends.a) && isSame(next.b, this.#ends.b)) return;
+    this.#ends = next;
+    for (const field of ["a", "b"]) this.#showEnd(field);
+    this.#compute();
   }
 
-  const swap = element("button", { type: "button", class: "button", onclick: () => state.set({ a: ends.b, b: ends.a }) }, "⇄ Swap");
-  const both = element("button", { type: "button", class: "button", onclick: chooseBoth }, "Random pair");
-
-  function chooseBoth() {
-    const a = refer(sample, randomRow(sample, null));
-    state.set({ a, b: refer(sample, randomRow(sample, a)) });
+  repaint() {
+    for (const row of this.#rows) row.repaint();
   }
 
-  const query = () => ({ steps: steps.value, method: method.value });
-
-  function framesCall() {
-    return calls.interpolate(choice, body, { ...query(), space: "both", scale: 1 });
+  close() {
+    this.#running.abort();
+    for (const part of [this.#player, this.#animation, ...this.#rows]) part.close();
   }
 
-  async function compute() {
-    running.abort();
-    running = new AbortController();
-    const { signal } = running;
-    showProblem(host, null);
-    stage.setAttribute("aria-busy", "true");
+  #createCard(name, field) {
+    return createCard(name, {
+      useSubject: () => this.#state.set({ [field]: this.#state.get().subject }),
+      useRandom: () => this.#state.set({ [field]: refer(this.sample, randomRow(this.sample, this.#ends[field === "a" ? "b" : "a"])) }),
+    });
+  }
+
+  #layOut() {
+    const { a, b } = this.#cards;
+    const swap = element("button", { type: "button", class: "button", onclick: () => this.#state.set({ a: this.#ends.b, b: this.#ends.a }) }, "⇄ Swap");
+    const pair = element("button", { type: "button", class: "button", onclick: () => this.#useRandomPair() }, "Random pair");
+    fill(this.#stage, this.#rows.flatMap(({ nodes }) => nodes), this.#place);
+    return [
+      element("div", { class: "ends" }, a.node, element("div", { class: "between" }, swap, pair), b.node),
+      element("div", { class: "card way" }, this.#host, this.#stage,
+        element("div", { class: "row controls" }, this.#play, element("label", { class: "field" }, this.#loop, "Loop"),
+          element("label", { class: "field" }, "Steps", this.#steps), element("label", { class: "field" }, "Way", this.#method), this.#curl),
+        this.#verdict, tabulate(this.#numbers), element("h3", {}, "Take it with you"), this.#animation.node),
+    ];
+  }
+
+  #useRandomPair() {
+    const a = refer(this.sample, randomRow(this.sample, null));
+    this.#state.set({ a, b: refer(this.sample, randomRow(this.sample, a)) });
+  }
+
+  async #showEnd(field) {
+    const end = this.#ends[field];
+    this.#cards[field].tell(nameOf(this.sample, end));
     try {
-      body = await bodyOf(api, choice, sample, [ends.a, ends.b], { signal });
-      const { frames } = await api.json(framesCall(), { signal });
-      const pictures = await Promise.all(frames.map(({ image }) => decodeBase64(image)));
-      if (!signal.aborted) show(frames.map(({ space, ghosting }, index) => ({ space, ghosting, picture: pictures[index] })));
+      const image = await imageOf(this.sample, end);
+      if (this.#ends[field] === end) this.#cards[field].paint(image);
     } catch (error) {
-      if (signal.aborted) return;
-      showProblem(host, error);
-      setReady(false);
+      showProblem(this.#host, error);
     }
   }
 
-  function show(frames) {
-    const of = (space) => frames.filter((frame) => frame.space === space);
+  #query() {
+    return { steps: this.#steps.value, method: this.#method.value };
+  }
+
+  #framesCall() {
+    return calls.interpolate(this.#choice, this.#body, { ...this.#query(), space: "both", scale: 1 });
+  }
+
+  /** The walk as a file; space and format are chosen where it is offered. */
+  #animationCall() {
+    const isLoop = this.#loop.checked;
+    return { choice: this.#choice, body: this.#body, query: { ...this.#query(), boomerang: isLoop, loop: isLoop } };
+  }
+
+  async #compute() {
+    this.#running.abort();
+    this.#running = new AbortController();
+    const { signal } = this.#running;
+    showProblem(this.#host, null);
+    this.#stage.setAttribute("aria-busy", "true");
+    try {
+      this.#body = await bodyOf(this.#api, this.#choice, this.sample, [this.#ends.a, this.#ends.b], { signal });
+      const { frames } = await this.#api.json(this.#framesCall(), { signal });
+      const pictures = await Promise.all(frames.map(({ image }) => decodeBase64(image)));
+      if (!signal.aborted) this.#show(frames.map(({ space, ghosting }, index) => ({ space, ghosting, picture: pictures[index] })));
+    } catch (error) {
+      if (signal.aborted) return;
+      showProblem(this.#host, error);
+      this.#setReady(false);
+    }
+  }
+
+  /** Show new frames, as far along the way as the ones before. */
+  #show(frames) {
+    const share = this.#count > 1 ? Number(this.#place.value) / (this.#count - 1) : 0.5;
     const highest = Math.max(...frames.map(({ ghosting }) => ghosting)) || 1;
-    const share = count > 1 ? Number(place.value) / (count - 1) : 0.5;
-    count = of("latent").length;
-    for (const [space, row] of Object.entries(rows)) row.show(of(space), highest);
-    place.max = String(count - 1);
-    fill(verdict, ...judge(mean(of("latent")), mean(of("image")), sample.image.channels));
-    fill(numbers, of("latent").map(({ ghosting }, index) => element("tr", {}, element("th", { scope: "row" }, String(index + 1)),
-      element("td", {}, figure(ghosting)), element("td", {}, figure(of("image")[index].ghosting)))));
-    player.load(count);
-    setReady(true);
-    player.seek(Math.round(share * (count - 1)));
+    const [latent, image] = this.#rows.map(({ space }) => frames.filter((frame) => frame.space === space));
+    this.#count = latent.length;
+    this.#place.max = String(this.#count - 1);
+    this.#rows.forEach((row, index) => row.show([latent, image][index], highest));
+    fill(this.#verdict, judge(mean(latent), mean(image), this.sample.image.channels));
+    fill(this.#numbers, latent.map(({ ghosting }, index) => element("tr", {}, element("th", { scope: "row" }, String(index + 1)),
+      element("td", {}, figure(ghosting)), element("td", {}, figure(image[index].ghosting)))));
+    this.#setReady(true);
+    this.#player.seek(Math.round(share * (this.#count - 1)));
   }
 
-  function setReady(isReady) {
-    stage.setAttribute("aria-busy", "false");
-    for (const control of [play, place, curl]) control.disabled = !isReady;
-    animation.setReady(isReady);
-    if (!isReady) player.load(0);
+  #setReady(isReady) {
+    this.#stage.setAttribute("aria-busy", "false");
+    for (const control of [this.#play, this.#place, this.#curl]) control.disabled = !isReady;
+    this.#animation.setReady(isReady);
+    this.#player.load(isReady ? this.#count : 0);
   }
 
-  function seek(index) {
-    if (player.isPlaying()) player.pause();
-    player.seek(index);
+  #seek(index) {
+    if (this.#player.isPlaying()) this.#player.pause();
+    this.#player.seek(index);
   }
 
-  function showFrame(index) {
-    place.value = String(index);
-    const scores = Object.values(rows).map((row) => row.point(index));
-    place.setAttribute("aria-valuetext", `${index + 1} of ${count}; ghosting ${figure(scores[0])} on the latent path, ${figure(scores[1])} in the pixel blend`);
+  #showFrame(index) {
+    const [latent, image] = this.#rows.map((row) => row.point(index));
+    this.#place.value = String(index);
+    this.#place.setAttribute("aria-valuetext", `${index + 1} of ${this.#count}; ghosting ${figure(latent)} on the latent path, ${figure(image)} in the pixel blend`);
   }
 
   /** Where motion is not wanted, the same button goes on by one frame at a press. */
-  function togglePlaying() {
-    if (isStill()) player.advance();
-    else if (player.isPlaying()) player.pause();
-    else player.play();
+  #togglePlaying() {
+    if (isStill()) this.#player.advance();
+    else if (this.#player.isPlaying()) this.#player.pause();
+    else this.#player.play();
   }
 
-  function tellPlaying() {
-    play.textContent = isStill() ? "Next frame" : player.isPlaying() ? "❚❚ Pause" : "▶ Play";
+  #tellPlaying() {
+    this.#play.textContent = isStill() ? "Next frame" : this.#player.isPlaying() ? "❚❚ Pause" : "▶ Play";
   }
+}
 
-  const controls = element("div", { class: "row controls" }, play, element("label", { class: "field" }, loop, "Loop"),
-    element("label", { class: "field" }, "Steps", steps), element("label", { class: "field" }, "Way", method), curl);
-  const table = element("details", {}, element("summary", {}, "Ghosting as a table"),
-    element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Ghosting of each frame" }, element("table", {},
-      element("caption", {}, "How ghostly each frame is: 0 is crisp, 4 an even haze"),
-      element("thead", {}, element("tr", {}, ["frame", "latent path", "pixel blend"].map((text) => element("th", { scope: "col" }, text)))), numbers)));
+/** One end: its picture, its name, and ways to choose another. */
+function createCard(name, { useSubject, useRandom }) {
+  const canvas = element("canvas", { class: "pixelated", role: "img" });
+  const title = element("p", { class: "name" });
+  const subject = element("button", { type: "button", class: "button", "aria-label": `Use the image looked at for ${name}`, onclick: useSubject }, "Image looked at");
+  const random = element("button", { type: "button", class: "button", "aria-label": `Random image for ${name}`, onclick: useRandom }, "Random");
   return {
-    sample,
-    nodes: [
-      element("div", { class: "ends" }, cards.a.node, element("div", { class: "between" }, swap, both), cards.b.node),
-      element("div", { class: "card way" }, host, stage, controls, verdict, table, element("h3", {}, "Take it with you"), animation.node),
-    ],
-    follow(now) {
-      for (const card of Object.values(cards)) card.setSubject(now.subject);
-      const next = withStandIns(sample, typical, now);
-      if (isSame(next.a, ends.a) && isSame(next.b, ends.b)) return;
-      ends = next;
-      for (const [field, card] of Object.entries(cards)) card.show(ends[field]).catch((error) => showProblem(host, error));
-      compute();
+    node: element("div", { class: "card end", role: "group", "aria-label": `Image ${name}` }, canvas,
+      element("div", {}, element("h3", {}, name), title, element("div", { class: "row" }, subject, random))),
+    allow: (isSubject) => (subject.disabled = !isSubject),
+    tell(text) {
+      title.textContent = text.charAt(0).toUpperCase() + text.slice(1);
+      canvas.setAttribute("aria-label", `${name}: ${text}`);
     },
-    repaint: () => Object.values(rows).forEach((row) => row.paint()),
-    close() {
-      running.abort();
-      for (const part of [player, animation, ...Object.values(rows)]) part.close();
-    },
+    paint: (image) => paint(canvas, image),
   };
 }
 
 /** One space: the frame that is looked at, its ghosting, and the film of all. */
-function createRow(title, pick) {
-  const canvas = element("canvas", { class: "pixelated", role: "img" });
+function createRow(space, title, pick) {
+  const canvas = element("canvas", { class: "pixelated", role: "img", "aria-label": title });
   const score = element("strong");
   const film = createFilm(title, pick);
   let frames = [];
   return {
-    nodes: (space) => [
-      element("figure", { class: `frame ${space}` }, canvas, element("figcaption", {}, element("span", {}, title), element("span", { class: "note" }, "ghosting ", score))),
-      element("div", { class: `strip ${space}` }, film.node),
+    space,
+    nodes: [
+      element("figure", { class: "frame" }, canvas, element("figcaption", {}, element("span", {}, title), element("span", { class: "note" }, "ghosting ", score))),
+      element("div", { class: "strip" }, film.node),
     ],
     show(next, highest) {
       frames = next;
@@ -211,7 +253,7 @@ function createRow(title, pick) {
       film.point(index);
       return ghosting;
     },
-    paint: film.paint,
+    repaint: film.repaint,
     close: film.close,
   };
 }
@@ -225,7 +267,14 @@ function judge(latent, image, channels) {
     channels === 3 ? " It is made for drawings; of pictures without paper and ink it says little." : ""];
 }
 
-function list(options, onchange) {
+function tabulate(numbers) {
+  return element("details", {}, element("summary", {}, "Ghosting as a table"),
+    element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Ghosting of each frame" }, element("table", {},
+      element("caption", {}, "How ghostly each frame is: 0 is crisp, 4 an even haze"),
+      element("thead", {}, element("tr", {}, ["frame", "latent path", "pixel blend"].map((text) => element("th", { scope: "col" }, text)))), numbers)));
+}
+
+function createList(options, onchange) {
   return element("select", { class: "select", onchange }, options.map(([value, text]) => element("option", { value }, text)));
 }
 
@@ -236,7 +285,5 @@ function stepsUpTo(most) {
 
 const mean = (frames) => frames.reduce((sum, { ghosting }) => sum + ghosting, 0) / frames.length;
 
-/** Stand-ins are made anew each time, so rows are compared too. */
+/** Whether both are one image; stand-ins are made anew each time, so rows count too. */
 const isSame = (one, other) => one === other || (other !== null && one.row !== null && one.row === other.row);
-
-const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -12,7 +12,6 @@ import { open, waiting } from "../panel.js";
 import { paint, readBase64 } from "../pixels.js";
 import { findPlane, findRanges, moveTo, project, usualDistance } from "../plane.js";
 import { showProblem } from "../problem.js";
-import { refer } from "../sample.js";
 import { onTheme } from "../theme.js";
 
 export function mount(root, context) {
@@ -22,7 +21,7 @@ export function mount(root, context) {
   context.state.on(["sample", "subject", "a", "b", "hover"], (now) => {
     if (now.sample !== (walk?.sample ?? null)) {
       walk?.close();
-      walk = now.sample && createWalk(now, context);
+      walk = now.sample && new Walk(now, context);
       fill(body, walk ? walk.nodes : waiting());
     }
     walk?.follow(now);
@@ -31,160 +30,208 @@ export function mount(root, context) {
 }
 
 /** All of the panel for one model. */
-function createWalk({ sample, choice }, { state, api, announce }) {
-  const plane = findPlane(sample.latents, sample.latentDim);
-  const far = usualDistance(sample);
-  const life = new AbortController();
-  const options = { signal: life.signal };
-  const host = element("div", { class: "notice" });
-  const here = createPicture("Decoded from here");
-  const near = createPicture("Nearest test image");
-  const where = element("p", { class: "where" });
-  const ground = createGround(sample, plane, far, { walk: walkOnPlane, home: goBack });
-  const components = createComponents(findRanges(sample.latents, sample.latentDim), changeComponent);
-  const decode = newestWins(decodeNow);
-  let [start, startName, latent, image, nearest, isSpoken] = [null, "", null, null, null, false];
+class Walk {
+  #state;
+  #api;
+  #choice;
+  #announce;
+  #plane;
+  #far; // a distance: what is farther from each known image is far from data
+  #life = new AbortController();
+  #start;
+  #startName = "a typical image";
+  #latent = null; // the place
+  #nearest = null; // { row, distance }
+  #image = null; // { latent, pixels } of what was decoded last
+  #isSpoken = false; // whether the place is to be said, since it was come to by keys
+  #decode = newestWins((latent) => this.#decodeNow(latent));
+  #host = element("div", { class: "notice" });
+  #here = createPicture("Decoded from here");
+  #near = createPicture("Nearest test image");
+  #where = element("p", { class: "where" });
+  #ofSubject = createButton("The image looked at", () => this.#startFromSubject());
+  #ground;
+  #components;
 
-  /** Be at a place; what is shown of the image follows as soon as the service answers. */
-  function be(place) {
-    latent = place;
-    [nearest] = sample.nearest("latent", latent, 1);
-    components.show(latent);
-    showNearest();
-    showGround();
-    decode(latent);
+  constructor({ sample, choice }, { state, api, announce }) {
+    this.sample = sample;
+    this.#state = state;
+    this.#api = api;
+    this.#choice = choice;
+    this.#announce = announce;
+    this.#plane = findPlane(sample.latents, sample.latentDim);
+    this.#far = usualDistance(sample);
+    this.#start = sample.latent(typicalRows(sample)[0]);
+    this.#ground = createGround(sample, this.#plane, this.#far, { walk: (place, by) => this.#walk(place, by), home: () => this.#goBack() });
+    this.#components = createComponents(findRanges(sample.latents, sample.latentDim), (index, value) => this.#change(index, value));
+    this.nodes = this.#layOut();
   }
 
-  function startFrom(place, name) {
-    [start, startName] = [Float32Array.from(place), name];
-    be(start);
-    announce(`Started from ${name}. ${describe()}`);
+  follow({ subject }) {
+    this.#ofSubject.disabled = subject === null;
+    if (this.#latent === null) this.#be(this.#start);
+    else this.#showGround();
   }
 
-  function goBack() {
-    be(start);
-    announce(`Back at ${startName}.`);
+  repaint() {
+    this.#ground.repaint();
   }
 
-  function walkOnPlane(place, by) {
-    isSpoken = by === "key";
-    be(moveTo(plane, latent, place));
+  close() {
+    this.#life.abort();
+    this.#ground.close();
   }
 
-  function changeComponent(index, value) {
-    const changed = Float32Array.from(latent);
+  #layOut() {
+    const { sample } = this;
+    const starts = createGroup("Start from", this.#ofSubject,
+      createButton("Random image", () => this.#startFromRow(randomRow(sample, null))),
+      createButton("The middle", () => this.#startFrom(this.#plane.mean, "the mean of all images")),
+      createButton("Back to the start", () => this.#goBack()));
+    const uses = createGroup("Use this image", createButton("Look at it", () => this.#give("subject", "It is now the image looked at.")),
+      createButton("Set as A", () => this.#give("a", "Set as A.")), createButton("Set as B", () => this.#give("b", "Set as B.")),
+      curlButton("the decoded image", () => this.#decodeCall(this.#latent), this.#announce));
+    this.#near.node.append(createButton("Start here", () => this.#startFromRow(this.#nearest.row), { "aria-label": "Start here, from the nearest test image" }));
+    return [
+      element("div", { class: "card land" }, this.#ground.node,
+        element("div", { class: "view" }, element("div", { class: "pictures" }, this.#here.node, this.#near.node),
+          element("div", { class: "side" }, this.#where, this.#host, starts, uses)),
+        element("div", { class: "legend" }, explain(sample, this.#plane), tabulate(sample, this.#plane))),
+      element("div", { class: "card" }, element("h3", {}, "One number at a time"),
+        element("p", { class: "note" }, "Those that vary most come first. The bar behind a slider is where 90 of 100 test images are."), this.#components.node),
+    ];
+  }
+
+  /** Be at a place; its image follows as soon as the service answers. */
+  #be(latent) {
+    this.#latent = latent;
+    [this.#nearest] = this.sample.nearest("latent", latent, 1);
+    this.#components.show(latent);
+    this.#showNearest();
+    this.#showGround();
+    this.#decode(latent);
+  }
+
+  #walk(place, by) {
+    this.#isSpoken = by === "key";
+    this.#be(moveTo(this.#plane, this.#latent, place));
+  }
+
+  #change(index, value) {
+    const changed = Float32Array.from(this.#latent);
     changed[index] = value;
-    be(changed);
+    this.#isSpoken = false; // the slider speaks for itself
+    this.#be(changed);
   }
 
-  async function decodeNow(place) {
+  #startFrom(latent, name) {
+    [this.#start, this.#startName] = [Float32Array.from(latent), name];
+    this.#be(this.#start);
+    this.#announce(`Started from ${name}. ${this.#describe()}`);
+  }
+
+  #startFromRow(row) {
+    this.#startFrom(this.sample.latent(row), this.sample.name(row));
+  }
+
+  async #startFromSubject() {
+    const { signal } = this.#life;
     try {
-      const { images } = await api.json(decodeCall(place), options);
-      const decoded = await readBase64(images[0], sample.image.channels);
-      if (life.signal.aborted) return;
-      image = { latent: place, pixels: decoded };
-      showProblem(host, null);
-      here.show(decoded, `What the model makes of this place, ${isFar() ? "far from" : "near"} known images`);
-      if (isSpoken && place === latent) announce(describe());
+      const latent = await latentOf(this.#api, this.#choice, this.sample, this.#state.get().subject, { signal });
+      this.#startFrom(latent, "the image looked at");
     } catch (error) {
-      if (!life.signal.aborted) showProblem(host, error);
+      if (!signal.aborted) showProblem(this.#host, error);
     }
   }
 
-  const decodeCall = (place) => calls.decode(choice, [[...place]]);
-  const isFar = () => nearest.distance > far;
-  const isThere = () => nearest.distance <= 1e-4 * far;
+  #goBack() {
+    this.#be(this.#start);
+    this.#announce(`Back at ${this.#startName}.`);
+  }
+
+  #decodeCall(latent) {
+    return calls.decode(this.#choice, [[...latent]]);
+  }
+
+  async #decodeNow(latent) {
+    const { signal } = this.#life;
+    try {
+      const { images } = await this.#api.json(this.#decodeCall(latent), { signal });
+      const pixels = await readBase64(images[0], this.sample.image.channels);
+      if (!signal.aborted) this.#showDecoded(latent, pixels);
+    } catch (error) {
+      if (!signal.aborted) showProblem(this.#host, error);
+    }
+  }
+
+  #showDecoded(latent, pixels) {
+    this.#image = { latent, pixels };
+    showProblem(this.#host, null);
+    this.#here.show(pixels, `What the model makes of this place, ${this.#isFar() ? "far from" : "near"} known images`);
+    if (this.#isSpoken && latent === this.#latent) this.#announce(this.#describe());
+  }
+
+  /** Give what is seen to the other panels. */
+  #give(field, told) {
+    if (this.#image === null) return;
+    const { latent, pixels } = this.#image;
+    this.#state.set({ [field]: { kind: "latent", row: null, image: pixels, latent } });
+    this.#announce(told);
+  }
+
+  #isFar() {
+    return this.#nearest.distance > this.#far;
+  }
+
+  #isAtImage() {
+    return this.#nearest.distance <= 1e-4 * this.#far;
+  }
 
   /** The place in words. */
-  function describe() {
-    if (isThere()) return `At ${sample.name(nearest.row)}.`;
-    return `${isFar() ? "Far from data" : "Near data"}: ${figure(nearest.distance)} from ${sample.name(nearest.row)}.`;
+  #describe() {
+    const name = this.sample.name(this.#nearest.row);
+    if (this.#isAtImage()) return `At ${name}.`;
+    return `${this.#isFar() ? "Far from data" : "Near data"}: ${figure(this.#nearest.distance)} from ${name}.`;
   }
 
-  function showNearest() {
-    near.setText(sample.name(nearest.row));
-    fill(where, element("strong", { class: isFar() ? "far" : "near" }, isFar() ? "◌ Far from data" : "● Near data"),
-      isThere() ? " This is the place of a test image." : ` The nearest test image is ${figure(nearest.distance)} away.`,
-      ` Of 100 test images, 99 have another within ${figure(far)}`, isFar() ? ": here the model invents." : ".");
-    near.show(sample.tile(nearest.row), `The nearest test image: ${sample.name(nearest.row)}`);
+  #showNearest() {
+    const { row, distance } = this.#nearest;
+    const isFar = this.#isFar();
+    this.#near.show(this.sample.tile(row), `The nearest test image: ${this.sample.name(row)}`, this.sample.name(row));
+    fill(this.#where, element("strong", { class: isFar ? "far" : "near" }, isFar ? "◌ Far from data" : "● Near data"),
+      this.#isAtImage() ? " This is the place of a test image." : ` The nearest test image is ${figure(distance)} away.`,
+      ` Of 100 test images, 99 have another within ${figure(this.#far)}`, isFar ? ": here the model invents." : ".");
   }
 
-  function showGround() {
-    const { a, b, hover, sample: now } = state.get();
-    const marks = now === sample ? [["A", a], ["B", b]].filter(([, end]) => end?.latent).map(([text, end]) => [text, end.latent]) : [];
-    ground.show({ latent, marks, ring: now === sample ? hover : null, near: nearest.row });
-    const [x, y] = project(plane, latent).map(figure);
-    ground.node.setAttribute("aria-label", `Plane of the two main components. You are at ${x}, ${y}. ${describe()}`);
+  #showGround() {
+    const { a, b, hover } = this.#state.get();
+    const marks = [["A", a], ["B", b]].filter(([, end]) => end?.latent).map(([text, end]) => [text, end.latent]);
+    const [x, y] = project(this.#plane, this.#latent).map(figure);
+    this.#ground.show({ latent: this.#latent, marks, ring: hover, near: this.#nearest.row });
+    this.#ground.node.setAttribute("aria-label", `Plane of the two main components. You are at ${x}, ${y}. ${this.#describe()}`);
   }
-
-  /** The place as an image in the store: once it is decoded, since others show its pixels. */
-  function toSubject() {
-    return { kind: "latent", row: null, image: image.pixels, latent: image.latent };
-  }
-
-  function give(field, told) {
-    if (image === null) return;
-    state.set({ [field]: toSubject() });
-    announce(told);
-  }
-
-  async function startFromSubject() {
-    const { subject } = state.get();
-    try {
-      startFrom(await latentOf(api, choice, sample, subject, options), "the image looked at");
-    } catch (error) {
-      showProblem(host, error);
-    }
-  }
-
-  function startFromRow(row) {
-    startFrom(sample.latent(row), sample.name(row));
-  }
-
-  const button = (text, onclick, more = {}) => element("button", { type: "button", class: "button", onclick, ...more }, text);
-  const ofSubject = button("The image looked at", startFromSubject);
-  const starts = element("div", { class: "row", role: "group", "aria-label": "Start from" }, element("span", { class: "note" }, "Start from"), ofSubject,
-    button("Random image", () => startFromRow(randomRow(sample, null))), button("The middle", () => startFrom(plane.mean, "the mean of all images")),
-    button("Back to the start", goBack));
-  const uses = element("div", { class: "row", role: "group", "aria-label": "Use this image" }, element("span", { class: "note" }, "Use this image"),
-    button("Look at it", () => give("subject", "It is now the image looked at.")), button("Set as A", () => give("a", "Set as A.")), button("Set as B", () => give("b", "Set as B.")),
-    curlButton("the decoded image", () => decodeCall(latent), announce));
-  near.node.append(button("Start here", () => startFromRow(nearest.row), { "aria-label": "Start from the nearest test image" }));
-  return {
-    sample,
-    nodes: [
-      element("div", { class: "card land" }, ground.node,
-        element("div", { class: "view" }, element("div", { class: "pictures" }, here.node, near.node), element("div", { class: "side" }, where, host, starts, uses)),
-        element("div", { class: "legend" }, explain(sample, plane), tabulate(sample, plane))),
-      element("div", { class: "card" }, element("h3", {}, "One number at a time"),
-        element("p", { class: "note" }, "Those that vary most come first. The bar behind a slider is where 90 of 100 test images are."), components.node),
-    ],
-    follow({ subject }) {
-      ofSubject.disabled = subject === null;
-      if (latent === null) [start, startName] = [sample.latent(typicalRows(sample)[0]), "a typical image"];
-      if (latent === null) be(start);
-      else showGround();
-    },
-    repaint: () => ground.repaint(),
-    close() {
-      life.abort();
-      ground.close();
-    },
-  };
 }
 
 /** A picture with its text, painted as soon as it is known. */
 function createPicture(title) {
   const canvas = element("canvas", { class: "pixelated", role: "img", "aria-label": title });
-  const text = element("span", { class: "note" });
+  const note = element("span", { class: "note" });
   return {
-    node: element("figure", {}, canvas, element("figcaption", {}, element("strong", {}, title), text)),
-    setText: (words) => (text.textContent = words),
-    show(pixels, label) {
+    node: element("figure", {}, canvas, element("figcaption", {}, element("strong", {}, title), note)),
+    show(pixels, label, text = "") {
       paint(canvas, pixels);
       canvas.setAttribute("aria-label", label);
+      note.textContent = text;
     },
   };
+}
+
+function createButton(text, onclick, more = {}) {
+  return element("button", { type: "button", class: "button", onclick, ...more }, text);
+}
+
+function createGroup(title, ...buttons) {
+  return element("div", { class: "row", role: "group", "aria-label": title }, element("span", { class: "note" }, title), buttons);
 }
 
 function explain(sample, { shares }) {
