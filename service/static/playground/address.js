@@ -1,6 +1,6 @@
 // The state in the page's address, so that a link shows a colleague the same.
 //
-// ?model=mnist&version=2&pins=3,17&subject=5&a=8&b=12&view=... : rows of the reference sample stand for images. What was
+// ?model=mnist&version=2&pins=3,17&hidden=0,4&subject=5&a=8&b=12&view=... : rows of the reference sample stand for images. What was
 // drawn or uploaded is not in the address. The fragment is left to the parts of the page: #maps.
 
 import { refer } from "./sample.js";
@@ -18,6 +18,7 @@ export function readImages(sample, search = location.search) {
   const end = (name) => (row(name) === undefined ? null : refer(sample, row(name)));
   return {
     pins: rowsOf(query.get("pins"), sample.count),
+    hiddenClasses: rowsOf(query.get("hidden"), sample.classes.length),
     subject: end("subject"),
     a: end("a"),
     b: end("b"),
@@ -27,13 +28,14 @@ export function readImages(sample, search = location.search) {
 
 /** Keep the address up to the store. */
 export function followState(state) {
-  state.on(["choice", "sample", "pins", "subject", "a", "b", "view"], (now) => {
+  state.on(["choice", "sample", "pins", "hiddenClasses", "subject", "a", "b", "view"], (now) => {
     if (now.sample === null) return; // in the middle of a change of model
     const query = new URLSearchParams();
     const put = (name, value) => value !== null && value !== undefined && value !== "" && query.set(name, value);
     put("model", now.choice.name);
     put("version", now.choice.version);
     put("pins", now.pins.join(","));
+    put("hidden", now.hiddenClasses.join(","));
     for (const name of ["subject", "a", "b"]) put(name, now[name]?.row);
     put("view", now.view);
     const search = `?${query.toString().replaceAll("%2C", ",")}`;

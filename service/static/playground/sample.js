@@ -99,17 +99,28 @@ export class Sample {
     return [(row % columns) * tile_width, Math.floor(row / columns) * tile_height];
   }
 
-  /** All tiles as bytes, row after row; made when first needed. */
+  /** All tiles as bytes, row after row; made when first needed, a line of tiles at a time since each reading of a canvas costs. */
   #tiles() {
     if (this.#vectors === null) {
-      const { tile_width, tile_height } = this.sheet;
-      const size = tile_width * tile_height * this.image.channels;
-      this.#vectors = new Uint8Array(this.count * size);
-      for (let row = 0; row < this.count; row++) {
-        this.#vectors.set(this.tile(row).values.map((value) => 255 * value + 0.5), row * size);
-      }
+      const { columns, tile_height } = this.sheet;
+      this.#vectors = new Uint8Array(this.count * this.sheet.tile_width * tile_height * this.image.channels);
+      for (let first = 0; first < this.count; first += columns) this.#readLine(first, Math.min(columns, this.count - first));
     }
     return this.#vectors;
+  }
+
+  #readLine(first, number) {
+    const { tile_width, tile_height } = this.sheet;
+    const { channels } = this.image;
+    const [left, top] = this.#tilePlace(first);
+    const { values } = readBitmap(this.#bitmap, channels, { left, top, width: number * tile_width, height: tile_height });
+    const length = tile_width * channels;
+    for (let tile = 0; tile < number; tile++) {
+      for (let down = 0; down < tile_height; down++) {
+        const [from, to] = [(down * number + tile) * length, ((first + tile) * tile_height + down) * length];
+        for (let at = 0; at < length; at++) this.#vectors[to + at] = 255 * values[from + at] + 0.5;
+      }
+    }
   }
 }
 
