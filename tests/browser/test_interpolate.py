@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Position, Route, expect
 
 from tests.browser.conftest import SIZES, Open
 
@@ -112,7 +112,7 @@ def test_a_finger_or_mouse_on_the_film_picks_a_frame(open_page: Open, size: str)
     film.scroll_into_view_if_needed()
     box = film.bounding_box()
     assert box is not None
-    place = {"x": box["width"] - 2, "y": 8}
+    place = Position(x=box["width"] - 2, y=8)
     if size == "desktop":
         film.click(position=place)
     else:

@@ -10,7 +10,7 @@ import httpx2 as httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, Request, Route, expect
+from playwright.sync_api import Locator, Page, Position, Request, Route, expect
 
 from tests.browser.conftest import SIZES, Open
 from tests.integration.conftest import Server
@@ -48,10 +48,15 @@ def wait_for_another(page: Page, picture: str) -> None:
     page.wait_for_function("old => document.querySelector('#walk .pictures canvas').toDataURL() !== old", arg=picture)
 
 
-def corner_of(ground: Locator) -> dict[str, float]:
+def corner_of(ground: Locator) -> Position:
     box = ground.bounding_box()
     assert box is not None
-    return {"x": 3, "y": box["height"] - 3}
+    return Position(x=3, y=box["height"] - 3)
+
+
+def latents_of(request: Request) -> list[list[float]]:
+    latents: list[list[float]] = json.loads(request.post_data or "")["latents"]
+    return latents
 
 
 def test_a_first_visitor_stands_at_a_test_image_and_sees_it(page: Page) -> None:
@@ -137,7 +142,7 @@ def test_one_request_is_under_way_and_the_newest_place_wins(page: Page) -> None:
         held[0].continue_()
     panel.get_by_role("button", name="Copy as curl: the decoded image").click()
     line = shlex.split(page.evaluate("navigator.clipboard.readText()"))
-    assert json.loads(line[-1]) == sent[-1].post_data_json
+    assert json.loads(line[-1])["latents"] == latents_of(sent[-1])
     assert len(sent) == 2
 
 
@@ -158,7 +163,7 @@ def test_a_slider_moves_one_number_by_keys(page: Page) -> None:
     slider = panel.get_by_role("slider").first
     with page.expect_request(re.compile(r"/decode\?")) as sent:
         slider.press("End")
-    assert len(sent.value.post_data_json["latents"][0]) == 6
+    assert len(latents_of(sent.value)[0]) == 6
     expect(slider).to_have_attribute("aria-valuetext", re.compile("beyond its usual range; usual from .* to"))
     wait_for_another(page, picture)
     assert place_of(panel) != place
@@ -179,7 +184,7 @@ def test_a_place_becomes_an_end_and_the_way_begins_at_its_latent(page: Page) -> 
     expect(page.get_by_role("status").filter(has_text="from test image")).to_have_count(1)
     with page.expect_request(re.compile(r"/interpolate\?")) as sent:
         panel.get_by_role("button", name="Set as A").click()
-    assert sent.value.post_data_json["latents"][0] == decoding.value.post_data_json["latents"][0]
+    assert latents_of(sent.value)[0] == latents_of(decoding.value)[0]
     expect(page.locator("#interpolate").get_by_role("img", name="A: a place in latent space")).to_be_visible()
 
 
@@ -208,6 +213,35 @@ def test_a_problem_is_shown_beside_the_picture_and_goes(open_page: Open) -> None
     visit.page.unroute("**/decode*")
     ground_of(panel).press("ArrowRight")
     expect(panel.get_by_role("alert")).to_have_count(0)
+
+
+def test_it_goes_on_when_the_service_comes_back(open_page: Open) -> None:
+    visit = open_page()
+    visit.forgive("ERR_CONNECTION_REFUSED")
+    panel = panel_of(visit.page)
+    picture = decoded(panel)
+    visit.page.route("**/decode*", lambda route: route.abort("connectionrefused"))
+    ground_of(panel).press("Shift+ArrowLeft")
+    expect(visit.page.locator("#lost")).to_be_visible()
+    visit.page.unroute("**/decode*")
+    wait_for_another(visit.page, picture)
+    expect(visit.page.locator("#lost")).to_be_hidden()
+
+
+def test_a_sample_without_labels_is_walked_too(page: Page) -> None:
+    def forget_labels(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"labels": None, "classes": []})
+
+    page.route("**/models/digits/reference", forget_labels)
+    page.reload()
+    panel = panel_of(page)
+    expect(ground_of(panel)).to_have_attribute("aria-label", re.compile(r"At test image \d+\.$"))
+    panel.get_by_text("Where the classes are, as a table").click()
+    expect(panel.get_by_role("row")).to_have_count(2)
+    page.wait_for_selector("#interpolate .stage[aria-busy=false]")
+    names = [page.get_by_role("img", name=re.compile(f"^{end}: test image \\d+$")) for end in "AB"]
+    assert names[0].get_attribute("aria-label") != f"A: {(names[1].get_attribute('aria-label') or '')[3:]}"
 
 
 def test_the_copied_line_decodes_the_same_place(page: Page) -> None:

@@ -9,7 +9,7 @@ const LEAST_TILES = 8;
 const BARS = 40;
 const GAP = 6;
 
-/** A canvas on which a drag or tap picks a frame: `pick(index)`. `show({ frames, highest })` frames: [{ picture, ghosting }]. */
+/** A canvas on which a drag or tap picks a frame: `pick(index)`. Frames are [{ picture, ghosting }], `highest` the full bar. */
 export function createFilm(title, pick) {
   const canvas = element("canvas", { class: "film", role: "img", "aria-label": title });
   let [frames, highest, current] = [[], 1, 0];
@@ -25,7 +25,7 @@ export function createFilm(title, pick) {
     follow(event);
   });
   canvas.addEventListener("pointermove", follow);
-  const observer = new ResizeObserver(paint);
+  const observer = new ResizeObserver(() => requestAnimationFrame(paint)); // later, since painting sets the height
   observer.observe(canvas);
   return {
     node: canvas,

@@ -15,7 +15,8 @@ const MOST_NAMES = 12;
 
 /**
  * A canvas on which the walker is moved: `walk([x, y], by)` is told where to, by "pointer" or "key", and `home()` that
- * the Home key was pressed. `show({ latent, marks, ring })` paints; marks are [[text, latent]], ring a row or null.
+ * the Home key was pressed. `show({ latent, marks, ring, near })` paints; marks are [[text, latent]], ring and near rows
+ * or null.
  */
 export function createGround(sample, plane, far, { walk, home }) {
   const canvas = element("canvas", { class: "ground", tabindex: "0", role: "application", "aria-roledescription": "plane", "aria-describedby": "walk-keys" });
@@ -34,7 +35,7 @@ export function createGround(sample, plane, far, { walk, home }) {
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "high";
     context.drawImage(shade.canvas, 0, 0, width, height);
-    paintMarks(context, plane, (place) => toScreen(place, box, width, height), shown);
+    paintMarks(context, plane, (place) => toScreen(within(box, place), box, width, height), shown); // sliders lead out of the box
   };
 
   const follow = (event) => {
@@ -55,7 +56,7 @@ export function createGround(sample, plane, far, { walk, home }) {
     const now = project(plane, shown.latent);
     walk(within(box, now.map((value, at) => value + stride * KEYS[event.key][at])), "key");
   });
-  const observer = new ResizeObserver(paint);
+  const observer = new ResizeObserver(() => requestAnimationFrame(paint)); // later, since painting sets the height
   observer.observe(canvas);
   return {
     node: canvas,

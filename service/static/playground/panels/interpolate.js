@@ -109,10 +109,10 @@ class Way {
     fill(this.#stage, this.#rows.flatMap(({ nodes }) => nodes), this.#place);
     return [
       element("div", { class: "ends" }, a.node, element("div", { class: "between" }, swap, pair), b.node),
-      element("div", { class: "card way" }, this.#host, this.#stage,
+      element("div", { class: "card way" }, this.#stage,
         element("div", { class: "row controls" }, this.#play, element("label", { class: "field" }, this.#loop, "Loop"),
           element("label", { class: "field" }, "Steps", this.#steps), element("label", { class: "field" }, "Way", this.#method), this.#curl),
-        this.#verdict, tabulate(this.#numbers), element("h3", {}, "Take it with you"), this.#animation.node),
+        this.#host, this.#verdict, tabulate(this.#numbers), element("h3", {}, "Take it with you"), this.#animation.node),
     ];
   }
 
