@@ -60,7 +60,7 @@ function summarise(latent, ranges) {
   const outside = ranges.map((_, index) => index).filter((index) => isOutside(latent[index], ranges[index]));
   const all = plural(latent.length, "number");
   if (outside.length === 0) return `${latent.length === 1 ? "The number lies" : `All ${all} lie`} in the grey band, where nine in ten test images are.`;
-  const names = outside.slice(0, 6).map((index) => index + 1).join(", ") + (outside.length > 6 ? ", …" : "");
+  const names = outside.slice(0, 6).map((index) => index + 1).join(", ") + (outside.length > 6 ? ` and ${outside.length - 6} more` : "");
   return `${outside.length} of ${all} outside the grey band, where nine in ten test images are: ${names}.`;
 }
 
