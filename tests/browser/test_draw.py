@@ -118,7 +118,7 @@ def test_a_drawing_by_mouse_is_seen_rebuilt_and_judged(open_page: Open, size: st
     assert seen[3:, -1].max() == 0
     assert np.abs(read(picture(page, "What it rebuilds")).astype(int) - seen).mean() < 100
     assert np.ptp(read(picture(page, "Where they differ")).astype(int), axis=2).max() > 20
-    expect(picture(page, "The latent vector")).to_have_accessible_name(re.compile("numbers"))
+    expect(picture(page, "The latent vector")).to_have_accessible_name(re.compile("grey bands"))
     expect(page.locator("#draw .words")).to_have_text(VERDICT)
     assert_no_violations(page)
 
@@ -202,7 +202,7 @@ def test_while_one_request_is_under_way_only_the_newest_drawing_waits(page: Page
     held[0].continue_()
     expect(live(page)).to_contain_text("Your drawing.")
     assert len(sent) == 2
-    [image] = sent[1].post_data_json["images"]
+    [image] = json.loads(sent[1].post_data or "")["images"]
     shown = read(picture(page, "What the model sees"))
     assert np.array_equal(np.asarray(Image.open(BytesIO(b64decode(image))).convert("RGB")), shown)
 
