@@ -1,9 +1,10 @@
 // A latent vector as bars, each before the range that is usual for its component; the same as a table.
 
 import { element, fill, shape } from "./dom.js";
-import { figure, plural } from "./format.js";
+import { figure } from "./format.js";
 
 const USUAL = [0.05, 0.95]; // quantiles of the sample
+const MOST_NAMED = 6;
 const ROOM = 1.15; // how far the drawing goes beyond the usual ranges
 
 /** Bars for the latents of a sample: { node, show(latent or null) }. */
@@ -58,10 +59,11 @@ const isOutside = (value, [low, high]) => value < low || value > high;
 
 function summarise(latent, ranges) {
   const outside = ranges.map((_, index) => index).filter((index) => isOutside(latent[index], ranges[index]));
-  const all = plural(latent.length, "number");
-  if (outside.length === 0) return `${latent.length === 1 ? "The number lies" : `All ${all} lie`} in the grey band, where nine in ten test images are.`;
-  const names = outside.slice(0, 6).map((index) => index + 1).join(", ") + (outside.length > 6 ? ", …" : "");
-  return `${outside.length} of ${all} outside the grey band, where nine in ten test images are: ${names}.`;
+  if (outside.length === 0) return `${latent.length === 1 ? "The number lies" : `All ${latent.length} numbers lie`} in the grey bands, where nine in ten test images are.`;
+  const names = outside.slice(0, MOST_NAMED).map((index) => index + 1).join(", ");
+  const more = outside.length > MOST_NAMED ? ` and ${outside.length - MOST_NAMED} more` : "";
+  const subject = outside.length === 1 ? `Number ${names} lies` : `Numbers ${names}${more} lie`;
+  return `${subject} outside the grey bands, where nine in ten test images are.`;
 }
 
 function tableOf(latent, ranges) {

@@ -83,6 +83,7 @@ class Desk {
     showProblem(this.#fault, null);
     try {
       const picture = await readFile(file, this.#sample.image.channels);
+      if (this.#state.get().sample !== this.#sample) return; // another model came meanwhile
       const { width, height } = this.#sample.image;
       const isReady = picture.image.width === width && picture.image.height === height;
       this.#asOwn.checked = Boolean(this.#style?.isInk) && !isReady;
@@ -94,7 +95,7 @@ class Desk {
   }
 
   #sources() {
-    const random = element("button", { type: "button", class: "button", onclick: () => this.#pickRandom() }, "Random test image");
+    const random = element("button", { type: "button", class: "button", onclick: () => this.#pickRandom() }, "Random image");
     const hint = this.#style ? "Draw above, drop a picture here, or paste one." : "Drop a picture here, or paste one. This model is of colours, so there is no pen.";
     const keys = this.#style && element("p", { id: "draw-keys", class: "note" }, "By keyboard: arrow keys move the pen, space lowers and lifts it, backspace takes a stroke back, delete clears.");
     return element("div", { class: "card sources" }, this.#pad.node, this.#tools?.node,
@@ -149,40 +150,46 @@ class Desk {
   #begin(subject, isExample = false) {
     this.#subject = subject;
     if (subject.kind !== "file") this.#file = null;
+    showProblem(this.#fault, null);
     this.#option.hidden = !(this.#file && this.#style);
     this.#findings.name(isExample ? `For example, ${this.#nameOf(subject)}` : capital(this.#nameOf(subject)));
   }
 
   /** Ask the service about one image, and show and share the answer. */
-  async #look({ subject, isExample, isAloud, picture, isWhole }, signal) {
-    const { channels } = this.#sample.image;
+  async #look(asked, signal) {
+    let { subject } = asked;
     try {
-      const image = subject.image ?? (await this.#imageOf(subject, signal));
+      subject = { ...subject, image: subject.image ?? (await this.#imageOf(subject, signal)) };
       if (signal.aborted) return;
-      if (isWhole) {
-        this.#pad.show(picture ?? image, this.#nameOf(subject));
+      if (asked.isWhole) {
+        this.#pad.show(asked.picture ?? subject.image, this.#nameOf(subject));
         this.#tools?.update(true);
       }
-      const body = { json: { images: [writeBase64(image)] } };
-      const call = calls.reconstruct(this.#choice, body);
-      const [answer, encoded] = await Promise.all([
-        this.#api.json(call, { signal }), this.#api.json(calls.encode(this.#choice, body), { signal }),
-      ]);
-      const { image: file, mse, percentile } = answer.reconstructions[0];
-      const reconstruction = await readBase64(file, channels);
-      if (signal.aborted) return;
-      const found = { ...subject, image, latent: Float32Array.from(encoded.latents[0]), reconstruction, mse, percentile, call };
-      this.#subject = found;
-      showProblem(this.#findings.notice, null);
-      this.#findings.show(found);
-      if (!isExample) this.#write(found);
-      if (isAloud) this.#announce(`${capital(this.#nameOf(subject))}. ${tellVerdict(found)}`);
+      subject = { ...subject, ...(await this.#judge(subject.image, signal)) };
+      if (!signal.aborted) this.#present(subject, asked);
     } catch (error) {
-      if (signal.aborted) return;
-      showProblem(this.#findings.notice, error);
-      this.#findings.show(subject);
-      if (!isExample) this.#write(subject);
+      if (!signal.aborted) this.#present(subject, asked, error);
     }
+  }
+
+  /** What the model makes of an image. */
+  async #judge(image, signal) {
+    const body = { json: { images: [writeBase64(image)] } };
+    const call = calls.reconstruct(this.#choice, body);
+    const [{ reconstructions: [{ image: file, mse, percentile }] }, { latents: [latent] }] = await Promise.all([
+      this.#api.json(call, { signal }),
+      this.#api.json(calls.encode(this.#choice, body), { signal }),
+    ]);
+    return { latent: Float32Array.from(latent), reconstruction: await readBase64(file, image.channels), mse, percentile, call };
+  }
+
+  #present(found, { subject, isExample, isAloud }, error = null) {
+    showProblem(this.#findings.notice, error);
+    this.#findings.show(found);
+    if (this.#subject === subject) this.#subject = found;
+    else this.#findings.see(this.#subject.image); // the hand is further already
+    if (!isExample) this.#write(found);
+    if (isAloud && error === null) this.#announce(`${capital(this.#nameOf(found))}. ${tellVerdict(found)}`);
   }
 
   /** The pixels of what is known by its row or its latent vector only. */
@@ -205,7 +212,7 @@ class Desk {
 
   #nameOf({ kind, row, fileName }) {
     if (row !== null) return this.#sample.name(row);
-    return { drawing: "your drawing", file: fileName || "your picture", latent: "a place in latent space" }[kind];
+    return { drawing: "your drawing", file: fileName || "your picture", latent: "a place in latent space" }[kind] ?? "an image";
   }
 }
 
