@@ -22,7 +22,7 @@ export class MapHands {
     root.addEventListener("pointermove", (event) => this.#onMove(event));
     root.addEventListener("pointerup", (event) => this.#onUp(event));
     root.addEventListener("pointercancel", (event) => this.#onUp(event, false));
-    root.addEventListener("pointerleave", () => this.#pointers.size === 0 && plot.heard.hover(null));
+    root.addEventListener("pointerleave", ({ pointerType }) => pointerType !== "touch" && this.#pointers.size === 0 && plot.heard.hover(null));
   }
 
   /** The line that the lasso has drawn so far, of places; null without one. */

@@ -5,9 +5,9 @@ import { figure, percent } from "./format.js";
 
 const NUMBERS = [
   ["kl_divergence", "KL divergence", figure],
-  ["trustworthiness", "trustworthiness", figure],
+  ["trustworthiness", "Trustworthiness", figure],
   ["knn_accuracy", "10-NN accuracy", percent],
-  ["silhouette", "silhouette", figure],
+  ["silhouette", "Silhouette", figure],
 ];
 
 /** The numbers of a bundle's own maps: { maps: { image, latent }, spaces: { image, pca, latent } }. */

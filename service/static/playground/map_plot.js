@@ -33,7 +33,7 @@ export class MapPlot {
   #inks = new Uint32Array();
   #colours = {};
   #pins = [];
-  #subject = null;
+  #findSubject = () => null;
   #timer = 0;
   view = WHOLE;
   tool = "pan";
@@ -58,7 +58,7 @@ export class MapPlot {
 
   /** Another model, or none. */
   open(sample) {
-    [this.#sample, this.view, this.#subject, this.hovered] = [sample, WHOLE, null, null];
+    [this.#sample, this.view, this.hovered] = [sample, WHOLE, null];
     this.places = this.#goal = new Float32Array(2 * (sample?.count ?? 0));
     this.#hidePeek();
   }
@@ -76,10 +76,10 @@ export class MapPlot {
     this.colour();
   }
 
-  /** What is marked: rows, and a place [x, y] of what is being looked at. */
-  mark({ hover, pins, subject }) {
+  /** What is marked: rows, and what is being looked at, whose place [x, y] is found each time since points move. */
+  mark({ hover, pins, findSubject }) {
     if (hover !== this.hovered) this.#hidePeek();
-    [this.hovered, this.#pins, this.#subject] = [hover, pins, subject];
+    [this.hovered, this.#pins, this.#findSubject] = [hover, pins, findSubject];
     this.#tell();
     this.paintSoon();
   }
@@ -119,7 +119,7 @@ export class MapPlot {
     const { width, height } = this.size;
     const rows = [];
     for (let row = 0; row < this.shown.length; row++) {
-      const [left, top] = this.#pixelOf(this.#placeOf(row));
+      const [left, top] = this.#pixelOf(this.placeOf(row));
       if (this.shown[row] && left >= 0 && top >= 0 && left <= width && top <= height) rows.push(row);
     }
     return rows;
@@ -171,9 +171,10 @@ export class MapPlot {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, this.size.width, this.size.height);
     const marks = createMarks(context, this.#colours);
-    this.#pins.forEach((row, at) => this.shown[row] && marks.pin(this.#pixelOf(this.#placeOf(row)), this.#radius() + 2, at + 1));
-    if (this.#subject) marks.diamond(this.#pixelOf(this.#subject));
-    if (this.hovered !== null && this.shown[this.hovered]) marks.ring(this.#pixelOf(this.#placeOf(this.hovered)), this.#radius() + 5);
+    this.#pins.forEach((row, at) => this.shown[row] && marks.pin(this.#pixelOf(this.placeOf(row)), this.#radius() + 2, at + 1));
+    const subject = this.#findSubject();
+    if (subject) marks.diamond(this.#pixelOf(subject));
+    if (this.hovered !== null && this.shown[this.hovered]) marks.ring(this.#pixelOf(this.placeOf(this.hovered)), this.#radius() + 5);
     if (this.hands.line) marks.line(this.hands.line.map((place) => this.#pixelOf(place)));
   }
 
@@ -196,7 +197,7 @@ export class MapPlot {
     return Math.min(9, whole * this.view.zoom ** 0.4);
   }
 
-  #placeOf(row) {
+  placeOf(row) {
     return [this.places[2 * row], this.places[2 * row + 1]];
   }
 
@@ -236,7 +237,7 @@ export class MapPlot {
     this.#sample.drawTile(canvas.getContext("2d"), row, 0, 0, width, height);
     this.#peek.replaceChildren(canvas, element("span", {}, this.#sample.label(row) || `image ${this.#sample.testIndices[row]}`));
     this.#peek.hidden = false;
-    const [left, top] = this.#pixelOf(this.#placeOf(row));
+    const [left, top] = this.#pixelOf(this.placeOf(row));
     const beside = (pixel, length, all) => `${Math.max(0, pixel + 16 + length > all ? pixel - 16 - length : pixel + 16)}px`;
     this.#peek.style.setProperty("left", beside(left, this.#peek.offsetWidth, this.size.width));
     this.#peek.style.setProperty("top", beside(top, this.#peek.offsetHeight, this.size.height));

@@ -29,14 +29,13 @@ const CAUTIONS = [
 ];
 
 export function mount(root, context) {
-  const body = open(root, "Two maps of the same images", "Each point is a test image. On the left those are close whose pixels are alike; on the right, those whose latent vectors are.");
+  const body = open(root, "Two maps of the same images", "Each point is a test image. The first map puts those close whose pixels are alike; the second, those whose latent vectors are.");
   new Maps(body, context);
 }
 
 class Maps {
   #sample = undefined; // null while there is none
   #maps = {}; // coordinates as they came, by space
-  #numbers = null;
   #isOwn = true; // the bundle's own maps, and not computed anew
   #shown = new Uint8Array();
   #timer = 0;
@@ -91,7 +90,7 @@ class Maps {
   }
 
   /** Another model, or none yet. */
-  #open({ sample, model, subject, view }) {
+  #open({ sample, subject, view }) {
     if (sample === this.#sample) return;
     this.#sample = sample;
     this.recompute.open(sample);
@@ -99,16 +98,14 @@ class Maps {
       plot.open(sample);
       plot.view = readView(view, space);
     }
+    this.subject.follow(subject);
     if (sample === null) {
       fill(this.body, waiting());
       return;
     }
-    this.#numbers = numbersOfModel(model);
     this.#dress();
-    this.#showOwn(false);
+    this.#showOwn();
     this.#detail();
-    this.subject.follow(subject);
-    this.#mark();
     fill(this.body, this.content);
   }
 
@@ -118,32 +115,31 @@ class Maps {
   }
 
   /** The maps that the bundle has. */
-  #showOwn(isAnimated = true) {
-    this.#isOwn = true;
-    for (const space of Object.keys(TITLES)) this.#move(space, this.#sample.maps[space], isAnimated);
+  #showOwn() {
+    for (const space of Object.keys(TITLES)) this.#move(space, this.#sample.maps[space], true);
     this.#measure(numbersOfModel(this.state.get().model));
-    this.#mark();
   }
 
-  #move(space, coordinates, isOwn = this.#isOwn) {
+  /** Let the points of a map go to where coordinates say; at first they are there at once. */
+  #move(space, coordinates, isOwn) {
     this.#isOwn = isOwn;
     this.#maps[space] = coordinates;
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.plots[space].move(place(coordinates, fit(coordinates)), !isStill && this.plots[space].places.some((value) => value !== 0));
     this.#showTable(space);
-    if (!isOwn) this.#mark();
   }
 
-  /** A computation ended; without an answer what is shown stays, but no numbers are known of it. */
+  /** A computation ended; without an answer what has moved stays so, and no numbers are known of it. */
   #receive(answer) {
-    if (answer === null) return;
+    if (answer === null) {
+      if (this.#isOwn) this.#showOwn();
+      return;
+    }
     for (const { space, coordinates } of answer.maps) this.#move(space, Float32Array.from(coordinates.flat()), false);
     this.#measure(numbersOfAnswer(answer));
-    this.#mark();
   }
 
   #measure(numbers) {
-    this.#numbers = numbers;
     for (const space of Object.keys(TITLES)) fill(this.foot[space], showNumbers(numbers?.maps[space]));
     fill(this.verdict, numbers ? showComparison(numbers) : element("p", { class: "note" }, "Which space separates classes better is measured when the maps are finished."));
   }
@@ -167,13 +163,14 @@ class Maps {
   #mark() {
     if (this.#sample === null) return;
     const { hover, pins } = this.state.get();
-    const own = this.subject.row;
-    const frame = this.#isOwn ? fit(this.#maps.latent ?? this.#sample.maps.latent) : null;
-    for (const [space, plot] of Object.entries(this.plots)) {
-      const point = own === null ? null : [plot.places[2 * own], plot.places[2 * own + 1]];
-      const placed = space === "latent" ? this.subject.placeOn(plot, frame && ((coordinates) => [...place(coordinates, frame)])) : null;
-      plot.mark({ hover, pins, subject: point ?? placed });
-    }
+    for (const [space, plot] of Object.entries(this.plots)) plot.mark({ hover, pins, findSubject: () => this.#findSubject(space, plot) });
+  }
+
+  /** Where the image being looked at lies on a map now, or null. */
+  #findSubject(space, plot) {
+    if (this.subject.row !== null) return plot.placeOf(this.subject.row);
+    if (space !== "latent") return null;
+    return this.subject.placeOn(plot, this.#isOwn ? (coordinates) => place(coordinates, fit(this.#maps.latent)) : null);
   }
 
   #hover(row, by) {
