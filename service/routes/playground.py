@@ -39,7 +39,7 @@ class PageFiles(StaticFiles):
         answer = super().file_response(full_path, stat_result, scope, status_code)
         is_text = mimetypes.guess_type(full_path)[0] in _COMPRESSED
         if is_text and answer.status_code == status_code and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
-            answer = Response(_compress(full_path, stat_result.st_mtime_ns), status_code, answer.headers)
+            answer = Response(_compress(str(full_path), stat_result.st_mtime_ns), status_code, answer.headers)
             answer.headers["Content-Encoding"] = "gzip"
             answer.headers["Content-Length"] = str(len(answer.body))
         answer.headers["Cache-Control"] = "no-cache"
@@ -49,7 +49,7 @@ class PageFiles(StaticFiles):
 
 
 @lru_cache(maxsize=256)
-def _compress(path: PathLike[str] | str, modified_ns: int) -> bytes:  # noqa: ARG001  (a file that changed is another)
+def _compress(path: str, modified_ns: int) -> bytes:  # noqa: ARG001  (a file that changed is another)
     return gzip.compress(Path(path).read_bytes(), mtime=0)
 
 

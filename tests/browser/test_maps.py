@@ -303,7 +303,7 @@ def test_a_computation_can_be_stopped(open_page: Open) -> None:
         expect(form.get_by_role("button", name="Stop")).to_be_focused()
         page.keyboard.press("Enter")
     expect(form.get_by_role("status")).to_contain_text("Stopped")
-    expect(page.locator("#maps .numbers").first).not_to_contain_text("–")
+    expect(page.locator("#maps .numbers").first).not_to_contain_text("\u2013")
     expect(form.get_by_role("button", name="Recompute")).to_be_enabled()
 
 
