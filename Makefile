@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODELS := models
+# Processes that run tests. They share the CPUs with what the tests start, so more of them gain little.
+JOBS := 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install train serve test chromium test-container lint format openapi clean
@@ -20,7 +22,8 @@ serve: $(VENV)/.training ## Train the embedded default if there is no bundle, th
 	$(BIN)/python -m service --models-dir $(MODELS) $(ARGS)
 
 test: $(VENV)/.dev chromium lint ## Set up what tests need, then lint, check types and run every test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/python -m service.tsne  # compiles, before the time of any test runs
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 # Tests of the playground skip without it. Only root on Debian and its relatives can install it; elsewhere: HOURGLASS_CHROMIUM.
 chromium: ## Install the browser that tests need, where it is missing and that is possible

@@ -92,9 +92,9 @@ class Batcher:
     """Gathers the rows of all requests that wait for one operation, and computes at most `max_batch_size` at once.
 
     Without a delay a batch is whatever waits when the model falls free: a lone request is computed at once, and under
-    load batches grow by themselves. Every request has the same share of a batch, and what a small one leaves goes to
-    the others: a single image is in the next batch, however many images another request holds. How much waits
-    is bounded by `Admission`, before it comes here.
+    load batches grow by themselves. Every request may fill an equal share of a batch, and those that want more take
+    turns at the rest: a single image is in the next batch, however many images another request holds. How much
+    waits is bounded by `Admission`, before it comes here.
     """
 
     def __init__(self, call: Call, pool: Executor, batching: Batching, inline_rows: int = 0) -> None:
@@ -187,7 +187,8 @@ class Batcher:
         """Wait until a batch is full, or the first of those who wait has done so for `max_delay_s`."""
         self._is_full.clear()
         if self._waiting and self._rows_waiting() < self._batching.max_batch_size:
-            left_s = self._waiting[0].arrived + self._batching.max_delay_s - time.monotonic()
+            first = min(entry.arrived for entry in self._waiting)
+            left_s = first + self._batching.max_delay_s - time.monotonic()
             try:
                 await asyncio.wait_for(self._is_full.wait(), max(0.0, left_s))
             except TimeoutError:
@@ -207,7 +208,8 @@ class Batcher:
                 staying.append(entry)
         counts = _shares([entry.left for entry in staying], self._batching.max_batch_size)
         batch = [(entry, entry.take(count)) for entry, count in zip(staying, counts, strict=True) if count]
-        self._waiting = [entry for entry in staying if entry.left]
+        begun = [entry for entry, _ in batch if entry.left]  # to the end of the queue: large requests take turns
+        self._waiting = [entry for entry, count in zip(staying, counts, strict=True) if not count] + begun
         return batch
 
     async def _compute(self, batch: _Batch) -> None:
@@ -248,7 +250,11 @@ def _seconds(call: Call, batch: Numbers) -> float:
 
 
 def _shares(wanted: Sequence[int], room: int) -> list[int]:
-    """How many rows of each request a batch of `room` takes: as many for each, then what is left, first come first."""
+    """How many rows of each request a batch of `room` takes.
+
+    A request that wants no more than its equal share gets it. What that leaves goes to the others one after the other,
+    whole where it can: answered in turn, they keep model and clients busy at once, and their rows are not copied.
+    """
     if sum(wanted) <= room:
         return list(wanted)
     share = max(1, room // len(wanted))
@@ -256,8 +262,9 @@ def _shares(wanted: Sequence[int], room: int) -> list[int]:
     for want in wanted:
         counts.append(min(want, share, room))
         room -= counts[-1]
-    for index, want in enumerate(wanted):
-        more = min(want - counts[index], room)
-        counts[index] += more
-        room -= more
+    large = [index for index, want in enumerate(wanted) if want > share]
+    room += sum(counts[index] for index in large)
+    for index in large:
+        counts[index] = min(wanted[index], room)
+        room -= counts[index]
     return counts

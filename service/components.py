@@ -1,7 +1,6 @@
 """Principal components of the vectors at hand, found fast."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.arrays import Features
 from service.neighbours import rescaled
@@ -26,5 +25,5 @@ def principal_scores(features: Features, count: int) -> Features:
         block = np.linalg.qr(product)[0]
     scores = centred @ block
     _, vectors = np.linalg.eigh(scores.T @ scores)
-    leading: NDArray[np.float32] = vectors[:, ::-1][:, :count]
-    return scores @ leading
+    leading: Features = scores @ vectors[:, ::-1][:, :count]
+    return leading

@@ -84,7 +84,7 @@ class Exchange:
         async with self.inputs(operation.takes) as inputs:
             asked = Asked(self.model, inputs, media_type, self.deadline)
             computed = await operation.batcher(self.model).run(asked.rows, self.deadline)
-            values = max(asked.rows.size, sum(part.size for part in computed))
+            values = sum(part.size for part in computed)
             return await self.parts.workers.run(lambda: operation.answer_parts(asked, computed), values)
 
     def in_time(self) -> "InTime":

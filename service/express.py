@@ -19,6 +19,7 @@ from service.batcher import Answers
 from service.calls import Call
 from service.context import MAX_HEADER_BYTES, own_headers, request_id_of
 from service.deadline import Deadline
+from service.inputs import QUICK_BYTES
 from service.media import JSON, NPY, PNG
 from service.negotiation import negotiate
 from service.operation import Asked, Operation
@@ -64,7 +65,7 @@ class Express:
         self, operation: Operation, model: ServedModel, headers: Headers, body: bytes, ticket: Ticket
     ) -> Asked | None:
         reader, content_type = model.reader(operation.takes), _BODIES[headers[b"content-type"]]
-        if content_type not in reader.media_types:
+        if content_type not in reader.media_types or len(body) > QUICK_BYTES:
             return None
         media_type = negotiate(_text(headers, b"accept"), operation.offers)
         deadline = Deadline.after(self._parts.settings.request_timeout_s)

@@ -91,8 +91,8 @@ class ImageReader:
             return to_unit(pixels)
         if array.dtype.kind != "f":
             raise WrongShape("Expected an array of uint8 (0 to 255) or of floats (0 to 1).")
-        outside = np.flatnonzero([not _is_within(one, 1.0) for one in pixels])
-        if len(outside):
+        if not _is_within(pixels, 1.0):
+            outside = np.flatnonzero([not _is_within(one, 1.0) for one in pixels])
             faults = [Fault(_range_rule(1.0), f"#/images/{index}") for index in outside[:MAX_FAULTS]]
             raise OutOfRange(f"{_range_rule(1.0).capitalize()} as floats.", faults)
         return pixels.astype(np.float32)

@@ -107,6 +107,15 @@ class MapPool:
         task.add_done_callback(self._end)
         return task
 
+    def check_running(self) -> None:
+        """Refuse where no map can be computed at all.
+
+        Raises:
+            MapFailed: There are no processes.
+        """
+        if not self._keepers or (self._failed_starts and not self._workers):
+            raise MapFailed("This service computes no maps at present.", headers={"Retry-After": "60"})
+
     def check_place(self) -> None:
         """Refuse a job for which there is no place.
 
@@ -114,8 +123,7 @@ class MapPool:
             Overloaded: As many jobs as may wait are waiting.
             MapFailed: There are no processes.
         """
-        if not self._keepers or (self._failed_starts and not self._workers):
-            raise MapFailed("This service computes no maps at present.", headers={"Retry-After": "60"})
+        self.check_running()
         if len(self._admitted) >= self._processes + self._max_waiting:
             wait_s = self._seconds_to_a_place()
             detail = f"Too many maps are asked for at once; a place may be free in {wait_s} s."

@@ -24,7 +24,6 @@ from service.map_messages import HEADER, Ending, JobStopped, Ready, Report, Stop
 from service.map_pace import Pace
 from service.maps import MIN_POINTS, MapJob, MapProgress
 
-_NICENESS_OF_LOADING = 10
 _MOST_NICENESS = 19
 _log = logging.getLogger("hourglass.map_process")
 
@@ -34,7 +33,6 @@ def main() -> None:
     reports = _take_standard_output()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     inbox = Inbox(sys.stdin.buffer)
-    _be_nice(_NICENESS_OF_LOADING)
     _warm_up()
     _step_back()
 
@@ -52,13 +50,11 @@ def main() -> None:
 def _warm_up() -> None:
     """Load, and where need be compile, what every kind of map takes, so that the first is as quick as others."""
     from service.layout import compute  # noqa: PLC0415  (takes long, in which the end of the input must be seen)
-    from service.tsne import embed  # noqa: PLC0415
-    from service.tsne.descent import MOST_EXACT  # noqa: PLC0415
+    from service.tsne import warm_up  # noqa: PLC0415
 
-    points = np.random.default_rng(0).normal(size=(MOST_EXACT + 1, 2)).astype(np.float32)
-    embed(points, iterations=1, perplexity=5)
-    embed(points[:MIN_POINTS], iterations=1, dimensions=3)
-    compute(MapJob({"latent": points[:MIN_POINTS]}, labels=("a", "b", "a", "b"), iterations=1))
+    warm_up()
+    points = np.random.default_rng(0).random((MIN_POINTS, 2), np.float32)
+    compute(MapJob({"latent": points}, labels=("a", "b", "a", "b"), iterations=1))
 
 
 class Inbox:
@@ -117,16 +113,11 @@ def _take_standard_output() -> BinaryIO:
 def _step_back() -> None:
     """From now on compute only with what others leave of the CPUs."""
     threads = Path("/proc/self/task")
-    if not hasattr(os, "SCHED_IDLE") or not threads.is_dir():
-        _be_nice(_MOST_NICENESS - _NICENESS_OF_LOADING)
-        return
-    for thread in threads.iterdir():  # on Linux each has a priority of its own; those that it starts inherit it
-        os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
-
-
-def _be_nice(more: int) -> None:
-    if hasattr(os, "nice"):
-        os.nice(more)
+    if hasattr(os, "SCHED_IDLE") and threads.is_dir():
+        for thread in threads.iterdir():  # on Linux each has a priority of its own; those that it starts inherit it
+            os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
+    elif hasattr(os, "nice"):
+        os.nice(_MOST_NICENESS)
 
 
 if __name__ == "__main__":

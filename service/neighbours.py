@@ -50,7 +50,8 @@ class _Known:
 
     @cached_property
     def centre(self) -> NDArray[np.float32]:
-        return self.features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        centre: NDArray[np.float32] = self.features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return centre
 
     @cached_property
     def centred(self) -> Features:
@@ -67,18 +68,19 @@ class _Known:
     def squared_distances(self, queries: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`(rows, n_features) -> (rows, n_known)`, and by how much each row may be off, (rows, 1)."""
         if self.features.shape[1] <= _PLAIN_DIMENSIONS:
-            squared = np.zeros((len(queries), len(self.features)), np.float32)
+            plain = np.zeros((len(queries), len(self.features)), np.float32)
             for ours, theirs in zip(queries.T, self.features.T, strict=True):
-                squared += np.square(ours[:, None] - theirs)
-            return squared, np.zeros((len(queries), 1), np.float32)
+                plain += np.square(ours[:, None] - theirs)
+            return plain, np.zeros((len(queries), 1), np.float32)
         centred = queries - self.centre
         squares = _squares(centred)[:, None]
-        squared = centred @ self.centred.T
-        squared *= -2
+        squared: NDArray[np.float32] = np.matmul(centred, self.centred.T)
+        squared *= np.float32(-2)
         squared += squares
         squared += self.squares
         np.maximum(squared, 0, out=squared)
-        return squared, _ROUNDING * np.square(np.sqrt(squares) + self.longest)
+        slack = _ROUNDING * np.square(np.sqrt(squares) + self.longest)
+        return squared, slack.astype(np.float32)
 
     def squared_distances_precisely(self, queries: Features) -> NDArray[np.float32]:
         """The same in float64, as far as float32 can hold them."""
@@ -143,7 +145,8 @@ def rescaled(features: Features) -> Features:
 
 
 def _squares(vectors: Features) -> NDArray[np.float32]:
-    return np.einsum("ij,ij->i", vectors, vectors)
+    squares: NDArray[np.float32] = np.einsum("ij,ij->i", vectors, vectors)
+    return squares
 
 
 def _leave_out(squared: NDArray[np.float32], own: NDArray[np.int64] | None) -> None:

@@ -34,7 +34,7 @@ _CANVAS = 1200
 _DPI = {"dots": 120, "thumbnails": 180}
 _TITLES: dict[MeasuredSpace, str] = {"image": "Image space", "pca": "PCA", "latent": "Latent space"}
 _METADATA: dict[PictureFormat, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 10.5,
@@ -121,7 +121,7 @@ def draw_maps(
     height = 6.2 + 0.25 * groups.legend_rows(width)
     dpi = _DPI["dots" if drawing.thumbnails is None else "thumbnails"]
     with styled_figure((width, height + table), drawing.theme, dpi) as figure:
-        upper, *lower = figure.subfigures(2, 1, height_ratios=[height, table]) if spaces else [figure]
+        upper, lower = _split(figure, height, table)
         for place, (space, drawn) in enumerate(maps.items(), start=1):
             is_flat = drawn.coordinates.shape[1] == 2
             axes = upper.add_subplot(1, len(maps), place, projection=None if is_flat else "3d")
@@ -132,8 +132,8 @@ def draw_maps(
             axes.set_title(_TITLES[space], loc="left")
             _write_numbers(axes, drawn.quality, groups.palette)
         draw_legend(upper, groups, width)
-        for below in lower:
-            _write_table(below, spaces, groups.palette, width)
+        if lower is not None:
+            _write_table(lower, spaces, groups.palette, width)
         return render(figure, drawing.picture)
 
 
@@ -176,7 +176,7 @@ def halo(width: float = 3.0, colour: str = "white") -> list[Any]:
 def styled_figure(inches: tuple[float, float], theme: Theme = "light", dpi: int = _DPI["dots"]) -> Iterator[Figure]:
     """A figure in the style of all plots, apart from any state of pyplot; it must be rendered before the block ends."""
     palette = PALETTES[theme]
-    colours = {
+    colours: Any = {
         "figure.facecolor": palette.paper, "axes.facecolor": palette.paper, "axes.edgecolor": palette.faint,
         "grid.color": palette.frame, "text.color": palette.ink, "axes.labelcolor": palette.ink,
         "xtick.color": palette.ink, "ytick.color": palette.ink,
@@ -196,6 +196,14 @@ def render(figure: Figure, picture: PictureFormat) -> bytes:
     return buffer.getvalue()
 
 
+def _split(figure: Figure, upper: float, lower: float) -> tuple[AnyFigure, SubFigure | None]:
+    """Room for maps, and below it for a table where that needs some."""
+    if not lower:
+        return figure, None
+    parts: Any = figure.subfigures(2, 1, height_ratios=[upper, lower])
+    return parts[0], parts[1]
+
+
 def _draw_images(axes: Axes, points: Coordinates, images: BytePixels, groups: Groups) -> None:
     """As many images as have room, at their places and in the colours of their classes; dots for the others."""
     middle, reach = (points.max(axis=0) + points.min(axis=0)) / 2, float(np.ptp(points, axis=0).max()) * 0.54 or 1.0
@@ -204,7 +212,7 @@ def _draw_images(axes: Axes, points: Coordinates, images: BytePixels, groups: Gr
     drawn = draw_thumbnails(images, places, to_rgba_array(colours)[:, :3], _CANVAS)
     rest = ~drawn.drawn
     faint = [colour for colour, is_left in zip(colours, rest, strict=True) if is_left]
-    axes.scatter(*points[rest].T, s=3, c=faint, alpha=0.35, linewidths=0, clip_on=False)
+    axes.scatter(points[rest, 0], points[rest, 1], s=3, c=faint, alpha=0.35, linewidths=0, clip_on=False)
     (left, bottom), (right, top) = middle - reach, middle + reach
     axes.imshow(drawn.canvas, extent=(left, right, bottom, top), interpolation="antialiased", zorder=3)
     axes.grid(visible=False)

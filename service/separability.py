@@ -145,7 +145,8 @@ def _majority(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """The most frequent label of each row, the least of several: `(rows, n) -> (rows,)`."""
     ordered = np.sort(labels, axis=1)
     votes = (ordered[:, :, None] == ordered[:, None, :]).sum(axis=2)
-    return ordered[np.arange(len(ordered)), votes.argmax(axis=1)]
+    winners: NDArray[np.int64] = ordered[np.arange(len(ordered)), votes.argmax(axis=1)]
+    return winners
 
 
 def _asked(count: int) -> int:

@@ -65,7 +65,8 @@ def _area_weights(old: int, new: int) -> NDArray[np.float64]:
     """How much each of the old pixels covers of each new one: `(new, old)`, every row's sum is 1."""
     edges = np.arange(new + 1) * old / new
     covered = np.minimum(edges[1:, None], np.arange(1, old + 1)) - np.maximum(edges[:-1, None], np.arange(old))
-    return np.maximum(covered, 0) * new / old
+    weights: NDArray[np.float64] = np.maximum(covered, 0) * new / old
+    return weights
 
 
 def _is_dark_on_light(images: BytePixels) -> bool:

@@ -1,15 +1,27 @@
 """Real things for all tests: a small trained bundle, small image files, and real MNIST where the machine has it."""
 
+import dataclasses
 import io
 import os
 from pathlib import Path
+from typing import Protocol
 
 import pytest
+import torch
+from filelock import FileLock
 from rich.console import Console
 
 from service.bundle import Bundle
 from training.config import Config
 from training.run import train
+
+torch.set_num_threads(1)  # processes that run tests share the CPUs already
+
+
+class TrainOnce(Protocol):
+    """Trains what a configuration says; each process that runs tests gets the same bundle, and only reads it."""
+
+    def __call__(self, config: Config) -> Bundle: ...
 
 
 @pytest.fixture(scope="session")
@@ -25,11 +37,27 @@ def quiet() -> Console:
 
 
 @pytest.fixture(scope="session")
-def digits_bundle(tmp_path_factory: pytest.TempPathFactory, quiet: Console) -> Bundle:
+def train_once(tmp_path_factory: pytest.TempPathFactory, quiet: Console) -> TrainOnce:
+    """Trains a bundle unless another process has; the first one does, and the others wait."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def once(config: Config) -> Bundle:
+        name = config.name or config.dataset
+        models = shared / f"trained-{name}"
+        path = models / name / "1"
+        with FileLock(f"{models}.lock"):
+            if not path.exists():
+                train(dataclasses.replace(config, models_dir=models), quiet)
+        return Bundle.open(path)
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def digits_bundle(train_once: TrainOnce) -> Bundle:
     """A bundle that was trained on digits for a few epochs."""
-    models = tmp_path_factory.mktemp("models")
-    config = Config(hidden=(32, 16), bottleneck=6, epochs=3, threads=1, models_dir=models, data_root=Path("data"))
-    return Bundle.open(train(config, quiet))
+    return train_once(Config(hidden=(32, 16), bottleneck=6, epochs=3, threads=1, data_root=Path("data")))
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ HOMES = {
     "numba": {"service/tsne/compiled.py"},
     "threadpoolctl": {"service/tsne/compiled.py"},
     "jinja2": {"training/pages.py"},
+    "sklearn": {"training/anomaly.py", "training/arrays.py", "training/probe.py"},
     "torchvision": {"training/vision.py"},
     "filelock": {"training/run.py"},
     "yaml": {"training/resolve.py", "training/__main__.py", "training/card.py"},

@@ -89,6 +89,7 @@ async def tsne(exchange: MapExchangeDep, options: Annotated[Options, Query()]) -
         return await _place(exchange, options)
     media_type, maps = exchange.negotiate(MAP_ANSWERS), exchange.parts.maps
     _check_options(options, exchange.parts.settings)
+    exchange.parts.map_pool.check_running()
     async with exchange.inputs(frozenset(Kind)) as inputs:
         key = await exchange.parts.workers.run(lambda: _key(exchange.model, inputs, options))
         maps.check_place(key)

@@ -59,7 +59,7 @@ def divergence_from(
     kernels = repulsion(places, np.empty_like(places))
     sums = np.empty(places.shape[1], np.float64)
     _sum_logarithms(places, affinities.starts, affinities.columns, affinities.values, sums)
-    return float(affinities.entropy_term + sums.sum() + np.log(kernels))
+    return max(0.0, float(affinities.entropy_term + sums.sum() + np.log(kernels)))  # rounding may fall below
 
 
 @compiled

@@ -124,8 +124,24 @@ def test_pages_may_run_and_fetch_nothing_foreign(playground: Server) -> None:
     assert again.status_code == 304
 
 
-def test_the_page_is_small() -> None:
-    assert sum(path.stat().st_size for path in STATIC.rglob("*") if path.is_file()) < 200_000
+def test_the_page_weighs_little(playground: Server) -> None:
+    sizes = []
+    with httpx.Client(base_url=playground.url, headers={"Accept-Encoding": "gzip"}) as client:
+        for path in STATIC.rglob("*"):
+            if path.is_file():
+                sent = client.get(f"/static/playground/{path.relative_to(STATIC).as_posix()}")
+                assert sent.headers["content-encoding"] == "gzip"
+                assert sent.content == path.read_bytes()
+                sizes.append(int(sent.headers["content-length"]))
+    assert sum(sizes) < 100_000
+
+
+def test_pages_are_sent_as_they_are_to_who_cannot_unpack(playground: Server) -> None:
+    with httpx.Client(base_url=playground.url, headers={"Accept-Encoding": "identity"}) as client:
+        page = client.get("/")
+    assert "content-encoding" not in page.headers
+    assert page.headers["vary"] == "Accept-Encoding"
+    assert page.content == (STATIC / "index.html").read_bytes()
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)

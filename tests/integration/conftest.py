@@ -22,15 +22,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console
 from starlette.testclient import TestClient
 
 from service.app import create_app
 from service.arrays import BytePixels, Latents, Pixels
 from service.bundle import Bundle, list_files, sha256
 from service.settings import Settings
+from tests.conftest import TrainOnce
 from training.config import Config
-from training.run import train
 
 ROOT = Path(__file__).parents[2]
 _STOPS_WITHIN_S = 20
@@ -182,7 +181,7 @@ class Subject:
 
 
 @pytest.fixture(scope="session")
-def colours_bundle(tmp_path_factory: pytest.TempPathFactory, quiet: Console) -> Bundle:
+def colours_bundle(tmp_path_factory: pytest.TempPathFactory, train_once: TrainOnce) -> Bundle:
     """A bundle of colour images that are not square, trained for two epochs."""
     root = tmp_path_factory.mktemp("colours")
     random = np.random.default_rng(0)
@@ -194,10 +193,9 @@ def colours_bundle(tmp_path_factory: pytest.TempPathFactory, quiet: Console) -> 
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(waves.clip(0, 255).astype(np.uint8)).save(folder / f"{index}.png")
     config = Config(
-        dataset="folder", name="colours", hidden=(24,), bottleneck=5, epochs=2, threads=1,
-        models_dir=root / "models", data_root=root / "data",
+        dataset="folder", name="colours", hidden=(24,), bottleneck=5, epochs=2, threads=1, data_root=root / "data"
     )  # fmt: skip
-    return Bundle.open(train(config, quiet))
+    return train_once(config)
 
 
 @pytest.fixture(scope="session")

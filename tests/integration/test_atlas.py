@@ -14,9 +14,14 @@ from service.atlas import Atlas
 from service.errors import MapFailed, Overloaded
 from service.map_pool import MapPool
 from service.maps import MapAnswer, MapJob
-from tests.integration.test_map_pool import ENDLESS, QUICK, begin, children, until, warm_pool
+from tests.integration.test_map_pool import ENDLESS, OF_OTHERS, QUICK, begin, children, until, warm_pool
 
 MEGABYTE = 2**20
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leave_others_out() -> None:
+    OF_OTHERS.update(children())
 
 
 @dataclass

@@ -38,13 +38,13 @@ async def until(claim: Callable[[], bool], seconds: float = 60) -> float:
     return time.monotonic() - began
 
 
-_OF_OTHERS: set[int] = set()
+OF_OTHERS: set[int] = set()
 """Map processes of an application that runs beside these tests."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _leave_others_out() -> None:
-    _OF_OTHERS.update(children())
+    OF_OTHERS.update(children())
 
 
 def children() -> set[int]:
@@ -53,7 +53,7 @@ def children() -> set[int]:
         ["ps", "-o", "pid=,comm=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
     )
     lines = (line.split() for line in listed.stdout.splitlines())
-    return {int(pid) for pid, name, *_ in lines if name != "ps"} - _OF_OTHERS
+    return {int(pid) for pid, name, *_ in lines if name != "ps"} - OF_OTHERS
 
 
 def is_gone(pid: int) -> bool:

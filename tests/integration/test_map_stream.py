@@ -1,11 +1,11 @@
 """POST /tsne as a stream of events: it tells how a map comes along, and ends in the map or in a problem."""
 
+import asyncio
 import contextlib
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,13 +13,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2 as httpx
 import numpy as np
 import pytest
+from starlette.types import Message
 
-from tests.integration.conftest import Server, StartServer, Subject, json_body, npy_body, problem, wait_until
+from tests.integration.conftest import (
+    Server,
+    StartServer,
+    Subject,
+    json_body,
+    npy_body,
+    problem,
+    serving_here,
+    wait_until,
+)
 
 EVENTS = "text/event-stream"
 QUICK: dict[str, Any] = {"iterations": 250, "space": "latent"}
@@ -240,23 +249,33 @@ def test_a_deadline_ends_a_stream_in_a_problem_under_its_id(start: StartServer) 
     assert "Traceback" not in one.log
 
 
-def test_who_does_not_read_is_given_up_and_the_map_stops(start: StartServer) -> None:
-    one = start(HOURGLASS_ANSWER_TIMEOUT_S="0.5")
+def test_who_does_not_read_is_given_up_and_the_map_stops(digits: Subject) -> None:
     content = npy_body(MANY)["content"]
-    address = urlsplit(one.url)
-    head = (
-        "POST /tsne?iterations=2000&space=latent&progress=coordinates HTTP/1.1\r\nHost: localhost\r\n"
-        f"Accept: {EVENTS}\r\nContent-Type: application/x-npy\r\nContent-Length: {len(content)}\r\n\r\n"
-    )
-    with one.client() as client, socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.connect((address.hostname, address.port))
-        deaf.sendall(head.encode() + content)
-        wait_until(lambda: running(client, 1))
-        wait_until(lambda: running(client, 0), seconds=60)
-        wait_until(lambda: "hourglass_buffered_bytes 0.0" in client.get("/metrics").text)
-    one.stop()
-    assert "Traceback" not in one.log
+    headers = [(b"accept", EVENTS.encode()), (b"content-type", b"application/x-npy")]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if not sent:
+            return {"type": "http.request", "body": content, "more_body": False}
+        gone: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        return await gone  # the client stays
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            await asyncio.get_running_loop().create_future()  # its buffers are full, and stay so
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/tsne", "query_string": b"iterations=2000&space=latent",
+        "headers": headers, "state": {},
+    }  # fmt: skip
+    with serving_here(
+        digits.bundle.path.parents[1], map_processes=1, answer_timeout_s=0.2, max_map_points=10_000
+    ) as client:
+        assert client.portal is not None
+        client.portal.call(client.app, scope, receive, send)
+        assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+        wait_until(lambda: maps(client) == (0, 0), seconds=10)
 
 
 def test_images_are_encoded_while_a_map_is_computed(start: StartServer) -> None:

@@ -79,18 +79,23 @@ def test_the_table_says_the_same(optimise: bool, known: Subject) -> None:
     assert [row["id"] for row in rows] == ["'=a", "b.png", "c"]
     for row, placement in zip(rows, _place(known, body, optimise=query["optimise"]), strict=True):
         assert [float(row["latent_x"]), float(row["latent_y"])] == pytest.approx(placement["coordinates"])
-        assert (row["far"], float(row["distance"])) == (
-            str(placement["far"]).lower(),
-            pytest.approx(placement["distance"]),
-        )
+        assert row["far"] == str(placement["far"]).lower()
+        assert float(row["distance"]) == pytest.approx(placement["distance"])
         assert int(row["nearest"]) == placement["neighbours"][0]["index"]
         assert row["nearest_label"] == placement["neighbours"][0]["label"]
 
 
 @pytest.mark.parametrize("name", ["perplexity", "iterations", "seed", "dimensions", "space", "theme", "points"])
 def test_an_option_of_new_maps_is_refused_by_its_name(name: str, known: Subject) -> None:
-    values = {"perplexity": 30, "iterations": 750, "dimensions": 3, "space": "both", "theme": "dark", "points": "dots"}
-    query = {"onto": "reference", name: values.get(name, 0)}
+    values: dict[str, Any] = {
+        "perplexity": 30,
+        "iterations": 750,
+        "dimensions": 3,
+        "space": "both",
+        "theme": "dark",
+        "points": "dots",
+    }
+    query: dict[str, Any] = {"onto": "reference", name: values.get(name, 0)}
     document = problem(known.post("/tsne", npy_body(known.images[:2]), **query), "invalid-parameter")
     assert [error["parameter"] for error in document["errors"]] == [name]
 

@@ -192,13 +192,44 @@ def test_a_lone_row_is_in_the_next_batch_where_the_event_loop_computes() -> None
     run(scenario, model, max_batch_size=64, inline_rows=64)
 
 
+def test_large_requests_are_computed_one_after_the_other() -> None:
+    model = Model(is_open=False)
+
+    async def scenario(batcher: Batcher) -> None:
+        requests = [begin(batcher, rows(100 * index, 4)) for index in range(3)]
+        await until(lambda: len(model.batches) == 1)
+        model.gate.set()
+        await answered(*requests)
+
+    run(scenario, model)
+    assert model.batches == [rows(100 * index, 4)[:, 0].tolist() for index in range(3)]
+
+
+def test_requests_larger_than_a_batch_take_turns() -> None:
+    model = Model()
+    run(lambda batcher: answered(*(begin(batcher, rows(100 * index, 10)) for index in range(3))), model)
+    assert [batch[0] // 100 for batch in model.batches[:6]] == [0, 1, 2, 0, 1, 2]
+
+
 @given(wanted=st.lists(st.integers(0, 300), max_size=40), room=st.integers(1, 300))
-def test_shares_fill_the_room_and_give_everybody_an_equal_one(wanted: list[int], room: int) -> None:
+def test_shares_fill_the_room_and_who_wants_no_more_than_an_equal_one_gets_it(wanted: list[int], room: int) -> None:
     shares = _shares(wanted, room)
     assert len(shares) == len(wanted)
     assert sum(shares) == min(room, sum(wanted))
     for share, want in zip(shares, wanted, strict=True):
-        assert min(want, room // len(wanted)) <= share <= want
+        assert (want if want <= room // len(wanted) else 0) <= share <= want
+
+
+@given(wanted=st.lists(st.integers(2, 40), min_size=1, max_size=8), room=st.integers(1, 9))
+def test_every_request_gets_rows_within_as_many_batches_as_there_are_requests(wanted: list[int], room: int) -> None:
+    model = Model()
+
+    async def scenario(batcher: Batcher) -> None:
+        await answered(*(begin(batcher, rows(100 * index, count)) for index, count in enumerate(wanted)))
+
+    run(scenario, model, max_batch_size=room, inline_rows=room)
+    firsts = {row // 100 for batch in model.batches[: len(wanted)] for row in batch}
+    assert firsts == {*range(len(wanted))}
 
 
 def test_what_has_expired_is_not_computed() -> None:
@@ -244,7 +275,7 @@ def test_a_request_that_is_cancelled_is_computed_no_further() -> None:
         return await answered(stays)
 
     assert run(scenario, model) == [[50.5]]
-    assert model.batches == [[0, 1, 100, 101], [50]]
+    assert model.batches == [[0, 1, 2, 3], [50]]
 
 
 @pytest.mark.parametrize("inline_rows", [0, 10])

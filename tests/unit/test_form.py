@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from service.errors import InvalidBody, MalformedForm, Refusal, TooManyImages
 from service.form import Form, boundary_of, read_form
+from service.labels import MAX_LENGTH, id_of_file
 
 BOUNDARY = "boundary-4711"
 CANARY = "canary-5f1d"
@@ -82,6 +83,17 @@ def test_a_boundary_that_the_body_does_not_have_is_refused(boundary: str) -> Non
 )  # fmt: skip
 def test_a_file_name_is_only_a_sign_that_a_part_is_a_file(name: str) -> None:
     assert read(part(b"content", f'form-data; name="images"; filename="{name}"')).files == [b"content"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.png", "a.png"), ("../../etc/passwd", "passwd"), ("C:\\x\\b.png", "b.png"), ("a\tb\x00", "ab"), ("", ""),
+        ("folder/", ""), ("é ü.png", "é ü.png"), ("\u202egnp.exe", "gnp.exe"), ("x" * 3000, "x" * MAX_LENGTH),
+    ],
+)  # fmt: skip
+def test_a_files_name_is_an_id_without_folders_and_what_cannot_be_printed(name: str, expected: str) -> None:
+    assert id_of_file(name) == expected
 
 
 def test_files_may_have_any_field_name_and_text_fields_one_each() -> None:

@@ -111,6 +111,11 @@ def test_a_perplexity_that_does_not_fit_is_refused_with_the_largest_that_does(pe
     check(4, 1)
 
 
+def test_computing_a_map_loads_neither_scikit_learn_nor_torch() -> None:
+    program = "import sys, service.map_process; sys.exit(bool({'sklearn', 'torch'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_asking_for_a_map_loads_neither_scikit_learn_nor_matplotlib() -> None:
     program = "import sys, service.map_pool; sys.exit(bool({'sklearn', 'matplotlib', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

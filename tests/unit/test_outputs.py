@@ -16,7 +16,15 @@ from service.contact_sheet import contact_sheet
 from service.deadline import Deadline
 from service.errors import DeadlineExceeded
 from service.images import decode
-from service.outputs import images_in_json, numbered_pngs, png_or_contact_sheet, write_csv, write_json, write_zip
+from service.outputs import (
+    images_in_json,
+    numbered_pngs,
+    plain_cell,
+    png_or_contact_sheet,
+    write_csv,
+    write_json,
+    write_zip,
+)
 
 BATCHES = hnp.arrays(
     np.float32,
@@ -81,3 +89,13 @@ def test_no_image_is_encoded_past_the_deadline(form: str) -> None:
         images_in_json(np.zeros((2, 3, 3, 1), np.float32), "png" if form == "png" else "numbers", Deadline.after(-1))
     with pytest.raises(DeadlineExceeded):
         list(numbered_pngs(np.zeros((2, 3, 3, 1), np.uint8), "image", Deadline.after(-1)))
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+a", "-a", "@SUM(A1)", "\t=1", "\r=1", "-1+1", "=HYPERLINK('x')", "+"])
+def test_a_cell_that_might_be_a_formula_is_text(text: str) -> None:
+    assert plain_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "a", "1", "-1", "+1.5e3", "a=b", "é", " =1"])
+def test_other_cells_stay_as_they_are(text: str) -> None:
+    assert plain_cell(text) == text

@@ -3,7 +3,7 @@
 import { addressOf } from "./calls.js";
 import { element } from "./dom.js";
 
-/** The curl line that does what `call` does. */
+/** The curl line that does what `call` does; with `saveAs`, the name of a file, it writes the answer there. */
 export function toCurl(call, base = document.baseURI) {
   const headers = { ...call.headers };
   const parts = ["curl -s", quote(addressOf(call, base).href)];
@@ -12,6 +12,7 @@ export function toCurl(call, base = document.baseURI) {
   for (const [name, value] of Object.entries(headers)) parts.push(`-H ${quote(`${name}: ${value}`)}`);
   if (call.json !== undefined) parts.push(`-d ${quote(JSON.stringify(call.json))}`);
   else if (call.file) parts.push(`--data-binary ${quote(`@${call.fileName}`)}`);
+  if (call.saveAs) parts.push(`-o ${quote(call.saveAs)}`);
   return parts.join(" ");
 }
 

@@ -38,10 +38,15 @@ export function readBitmap(bitmap, channels, { left = 0, top = 0, width = bitmap
   return fromImageData(context.getImageData(0, 0, width, height), channels);
 }
 
+/** The base64 of a PNG file, as the API's JSON holds it -> a bitmap. */
+export function decodeBase64(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return decodeFile(new Blob([bytes], { type: "image/png" }));
+}
+
 /** The base64 of a PNG file, as the API's JSON holds it -> numbers. */
 export async function readBase64(text, channels) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return readBitmap(await decodeFile(new Blob([bytes], { type: "image/png" })), channels);
+  return readBitmap(await decodeBase64(text), channels);
 }
 
 /** Numbers -> the base64 of a PNG file, as the API's JSON takes it. */

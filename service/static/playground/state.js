@@ -7,7 +7,7 @@ export const EMPTY = Object.freeze({
   model: null, // app: the answer of GET /models/{name}
   sample: null, // app: a Sample (sample.js), always of the same model and version as `model`
   isConnected: true, // api
-  subject: null, // draw: { kind, row, image, latent, reconstruction, mse, percentile, call } of the image being looked at
+  subject: null, // draw: { kind, row, image, latent } of the image being looked at; once answered also reconstruction, mse, percentile, call
   a: null, // any panel, by "Set as A": an end of the interpolation, { kind, row, image, latent }
   b: null, // any panel, by "Set as B"
   pins: Object.freeze([]), // maps: rows of the sample

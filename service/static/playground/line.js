@@ -1,0 +1,26 @@
+// Work that follows a hand: one piece at a time, and of those that wait only the newest.
+
+/** `work(item, signal)` is done for one item after another; `ask(item)` replaces the one that waits, `drop()` forgets and aborts all. */
+export function createLine(work) {
+  let running = null;
+  let next = null;
+  const run = async () => {
+    while (next !== null) {
+      const item = next;
+      next = null;
+      running = new AbortController();
+      await work(item, running.signal);
+    }
+    running = null;
+  };
+  return {
+    ask(item) {
+      next = item;
+      if (running === null) run();
+    },
+    drop() {
+      next = null;
+      running?.abort();
+    },
+  };
+}
