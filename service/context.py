@@ -54,13 +54,19 @@ async def in_context(parts: Parts, app: ASGIApp, scope: Scope, receive: Receive,
 class _Answer:
     """The way out of one answer: adds headers, and gives the client a limited time to take each piece of it."""
 
-    __slots__ = ("_parts", "_request_id", "_scope", "_send", "status")
+    __slots__ = ("_is_given_up", "_parts", "_request_id", "_scope", "_send", "status")
 
     def __init__(self, parts: Parts, scope: Scope, send: Send, request_id: str) -> None:
         self._parts, self._scope, self._send, self._request_id = parts, scope, send, request_id
+        self._is_given_up = False
         self.status = 0
 
     async def send(self, message: Message) -> None:
+        await self._send_whole(message)
+        if self._is_given_up and message.get("more_body", False):
+            raise ClientDisconnect  # whoever makes more for this client need not
+
+    async def _send_whole(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *own_headers(self._scope["method"], self._request_id)]
@@ -83,12 +89,13 @@ class _Answer:
             await self._send_piece({"type": "http.response.body", "body": piece, "more_body": more or not is_last})
 
     async def _send_piece(self, message: Message) -> None:
-        """Send; a client that takes too long counts as gone, and the server closes the unfinished answer."""
-        try:
-            with self._parts.timekeeper.block(time.monotonic() + self._parts.settings.answer_timeout_s):
-                await self._send(message)
-        except TimeoutError:
-            raise ClientDisconnect from None
+        """Send; a client that takes too long gets no more, and the server closes the unfinished answer."""
+        if not self._is_given_up:
+            try:
+                with self._parts.timekeeper.block(time.monotonic() + self._parts.settings.answer_timeout_s):
+                    await self._send(message)
+            except TimeoutError:
+                self._is_given_up = True
 
 
 def own_headers(method: str, request_id: str) -> tuple[RawHeader, ...]:

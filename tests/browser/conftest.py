@@ -26,9 +26,12 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium, which `make test` installs where it can; skips where there is none."""
+    """The machine's Chromium, which `make test` installs where it can; skips where there is none.
+
+    It ends with the last test here: while it lives, its event loop counts as running, and others' could not run.
+    """
     binary = os.environ.get("HOURGLASS_CHROMIUM") or next(filter(None, map(shutil.which, _BINARIES)), None)
     if binary is None:
         pytest.skip("no Chromium is installed: `make chromium` can do it on Debian, or HOURGLASS_CHROMIUM names one")
