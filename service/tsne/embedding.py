@@ -80,7 +80,7 @@ def embed(
         dimensions: 2 or 3; in 3 the cost grows with the square of the number of samples.
         perplexity: Roughly how many neighbours each point minds: small shows fine grain, large shows the whole. It is
             lowered to (n_samples - 1) / 3 where there are too few samples for it.
-        iterations: Gradient steps, the 250 of early exaggeration included; at least 250.
+        iterations: Gradient steps, of which the first 250 are early exaggeration.
         seed: Of the noise that is added to the first places. Maps of different seeds differ little.
         on_progress: Called every 50 ms, or after each step that takes longer; what it returns as true stops the run.
 
