@@ -7,7 +7,7 @@ import { element, fill } from "../dom.js";
 import { latentOf, randomRow, typicalRows } from "../ends.js";
 import { count, figure, percent } from "../format.js";
 import { centresOf, createGround } from "../ground.js";
-import { newestWins } from "../newest.js";
+import { createLine } from "../line.js";
 import { open, waiting } from "../panel.js";
 import { paint, readBase64 } from "../pixels.js";
 import { findPlane, findRanges, moveTo, project, usualDistance } from "../plane.js";
@@ -44,7 +44,7 @@ class Walk {
   #nearest = null; // { row, distance }
   #image = null; // { latent, pixels } of what was decoded last
   #isSpoken = false; // whether the place is to be said, since it was come to by keys
-  #decode = newestWins((latent) => this.#decodeNow(latent));
+  #decoding = createLine((latent) => this.#decodeNow(latent));
   #host = element("div", { class: "notice" });
   #here = createPicture("Decoded from here");
   #near = createPicture("Nearest test image");
@@ -109,7 +109,7 @@ class Walk {
     this.#components.show(latent);
     this.#showNearest();
     this.#showGround();
-    this.#decode(latent);
+    this.#decoding.ask(latent);
   }
 
   #walk(place, by) {
