@@ -9,7 +9,7 @@ from service.maps import MapJob, MapProgress, Space
 if TYPE_CHECKING:
     from service.tsne import Progress
 
-_PAUSE_S = 0.1
+_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _MOST_SHARE = 0.05
 """Of the time of a job, for telling of it: the divergence costs about as much as a step does."""
 
@@ -35,13 +35,14 @@ class Pace:
         if space != self._space:
             self._space, self._space_began, self._steps_began = space, self._heard, None
             self._ahead -= 1
+            self._next = now  # every space is heard of, however quick it is
         if self._steps_began is None and progress.phase != "neighbours":
             self._steps_began = self._heard
         self._heard = now
         if now >= self._next:
             self._send(self._describe(space, progress, now))
             told = time.monotonic()
-            self._next = now + max(_PAUSE_S, (told - now) / _MOST_SHARE)
+            self._next = now + min(max(_PAUSE_S, (told - now) / _MOST_SHARE), _LONGEST_PAUSE_S)
         return self._is_stopped()
 
     def _describe(self, space: Space, progress: "Progress", now: float) -> MapProgress:

@@ -67,6 +67,20 @@ def test_telling_takes_a_small_share_of_the_time(told: Told, monkeypatch: pytest
     assert 25 <= len(told.reports) - 1 <= 31  # a minute, of which each takes 0.1 s
 
 
+def test_every_space_is_told_of_even_after_a_telling_that_took_long(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(report: MapProgress) -> None:
+        told.reports.append(report)
+        told.clock.now += 5
+
+    monkeypatch.setattr(told._pace, "_send", send)
+    told.at(1.0, "image", "exaggeration", 100)
+    told.at(6.1, "latent", "exaggeration", 1)
+    told.at(6.2, "latent", "exaggeration", 2)
+    assert [report.space for report in told.reports] == ["image", "image", "latent"]
+
+
 def test_what_is_left_follows_from_the_steps_so_far_and_the_spaces_ahead(told: Told) -> None:
     told.at(1.0, "image", "neighbours", 0)
     assert told.reports[-1].remaining_s is None
