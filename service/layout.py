@@ -1,21 +1,14 @@
 """Lay spaces out as maps, and draw them where a picture is asked for."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import TypeAlias
-
 import numpy as np
 
-from service.arrays import Features, Labels
+from service.arrays import Labels
 from service.maps import DEFAULT_PERPLEXITY, MapAnswer, MapJob, Space
 from service.measures import Measured, measure
-from service.tsne import Embedding, Progress, embed
-
-Listener: TypeAlias = Callable[[Space, Progress], bool | None]
-"""Told how far a space has come; it answers True to stop."""
+from service.tsne import Listener, embed_all
 
 
-def compute(job: MapJob, listener: Listener | None = None) -> MapAnswer:
+def compute(job: MapJob, listener: Listener[Space] | None = None) -> MapAnswer:
     """Do a job: every space laid out and measured, and all of them drawn where a picture was asked for.
 
     Raises:
@@ -31,20 +24,16 @@ def compute(job: MapJob, listener: Listener | None = None) -> MapAnswer:
     return MapAnswer(maps, draw_maps(maps, spaces, labels, classes, drawing), spaces)
 
 
-def _map(job: MapJob, labels: Labels | None, listener: Listener | None) -> Measured:
-    embeddings = {space: _lay_out(space, features, job, listener) for space, features in job.spaces.items()}
-    return measure(embeddings, job.spaces, job.pixels, labels)
-
-
-def _lay_out(space: Space, features: Features, job: MapJob, listener: Listener | None) -> Embedding:
-    return embed(
-        features,
+def _map(job: MapJob, labels: Labels | None, listener: Listener[Space] | None) -> Measured:
+    embeddings = embed_all(
+        job.spaces,
         dimensions=job.dimensions,
         perplexity=DEFAULT_PERPLEXITY if job.perplexity is None else job.perplexity,
         iterations=job.iterations,
         seed=job.seed,
-        on_progress=None if listener is None else partial(listener, space),
+        on_progress=listener,
     )
+    return measure(embeddings, job.spaces, job.pixels, labels)
 
 
 def _numbered(labels: tuple[str, ...]) -> tuple[tuple[str, ...], Labels]:

@@ -15,6 +15,8 @@ from service.cpu import count_cpus
 COMMAND = (sys.executable, "-P", "-m", "service.map_process")
 """`-P`: never import from the folder that the service happens to be started in."""
 _ROOT = str(Path(__file__).parents[1])
+_SPINS = 10_000
+"""Some 30 microseconds: from one loop of a step to the next, where waking takes as long."""
 _LIBRARIES = ("NUMBA", "OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR")
 
 
@@ -29,7 +31,8 @@ def launch_all(processes: int) -> list["subprocess.Popen[bytes]"]:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """The parent's environment, with the repository on the path, and threads that sleep while they wait."""
+    """The parent's environment, with the repository on the path, and threads that soon sleep while they wait."""
     path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
     counts = {f"{library}_NUM_THREADS": str(threads) for library in _LIBRARIES}
-    return {**os.environ, **counts, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": path}
+    waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": str(_SPINS)}
+    return {**os.environ, **counts, **waiting, "PYTHONPATH": path}

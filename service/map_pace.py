@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.maps import MapJob, MapProgress, Space
@@ -14,47 +15,55 @@ _MOST_SHARE = 0.05
 """Of the time of a job, for telling of it: the divergence costs about as much as a step does."""
 
 
+@dataclass
+class _Course:
+    """What is known of how one space comes along, in seconds."""
+
+    next_telling: float
+    heard: float | None = None
+    """When it was heard of last; None where it waits for others."""
+    steps_began: float | None = None
+    end: float | None = None
+    """When it should be laid out, by its mean step so far."""
+
+
 class Pace:
     """Takes the engine's progress, passes some of it on, and says whether to stop."""
 
     def __init__(self, job: MapJob, is_stopped: Callable[[], bool], send: Callable[[MapProgress], None]) -> None:
         """Begin, and say so."""
         self._is_stopped, self._send = is_stopped, send
-        self._began = self._space_began = self._heard = time.monotonic()
-        self._steps_began: float | None = None
-        self._next = self._began + _PAUSE_S
-        self._space = next(iter(job.spaces), None)
-        self._ahead = len(job.spaces) - 1
-        """Spaces that follow."""
-        if self._space is not None:
-            send(MapProgress(self._space, "neighbours", 0, job.iterations, None, 0.0, None, None))
+        self._began = self._heard = time.monotonic()
+        self._courses = {space: _Course(self._began + _PAUSE_S) for space in job.spaces}
+        for space in job.spaces:
+            send(MapProgress(space, "neighbours", 0, job.iterations, None, 0.0, None, None))
 
     def __call__(self, space: Space, progress: "Progress") -> bool:
         """Hear of one space's progress -> whether the job shall stop."""
-        now = time.monotonic()
-        if space != self._space:
-            self._space, self._space_began, self._steps_began = space, self._heard, None
-            self._ahead -= 1
-            self._next = now  # every space is heard of, however quick it is
-        if self._steps_began is None and progress.phase != "neighbours":
-            self._steps_began = self._heard
-        self._heard = now
-        if now >= self._next:
+        now, course = time.monotonic(), self._courses[space]
+        if progress.phase != "neighbours":
+            if course.steps_began is None:
+                course.steps_began = self._heard if course.heard is None else course.heard
+            step_s = (now - course.steps_began) / progress.iteration
+            course.end = now + step_s * (progress.iterations - progress.iteration)
+        course.heard = self._heard = now
+        if now >= course.next_telling:
             self._send(self._describe(space, progress, now))
             told = time.monotonic()
-            self._next = now + min(max(_PAUSE_S, (told - now) / _MOST_SHARE), _LONGEST_PAUSE_S)
+            course.next_telling = now + min(max(_PAUSE_S, (told - now) / _MOST_SHARE), _LONGEST_PAUSE_S)
         return self._is_stopped()
 
     def _describe(self, space: Space, progress: "Progress", now: float) -> MapProgress:
         return MapProgress(
             space, progress.phase, progress.iteration, progress.iterations, progress.kl_divergence,
-            round(now - self._began, 3), self._remaining_s(progress, now), progress.coordinates,
+            round(now - self._began, 3), self._remaining_s(now), progress.coordinates,
         )  # fmt: skip
 
-    def _remaining_s(self, progress: "Progress", now: float) -> float | None:
-        """By the mean step of this space so far; spaces that follow should take as long as this one."""
-        if self._steps_began is None or progress.iteration == 0:
+    def _remaining_s(self, now: float) -> float | None:
+        """Until all are laid out: those that wait as long as those under way, of which none may look for neighbours."""
+        ends = [course.end for course in self._courses.values() if course.heard is not None]
+        known = [end for end in ends if end is not None]
+        if len(known) < len(ends):
             return None
-        step_s = (now - self._steps_began) / progress.iteration
-        whole_s = self._steps_began - self._space_began + step_s * progress.iterations
-        return round(step_s * (progress.iterations - progress.iteration) + self._ahead * whole_s, 3)
+        waiting = len(self._courses) - len(ends)
+        return round(max(0.0, max(known) - now) + waiting * (max(known) - self._began), 3)

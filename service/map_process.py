@@ -11,6 +11,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -116,7 +117,8 @@ def _step_back() -> None:
     threads = Path("/proc/self/task")
     if threads.is_dir():  # on Linux each has a priority of its own; those that it starts inherit it
         for thread in threads.iterdir():
-            os.setpriority(os.PRIO_PROCESS, int(thread.name), NICENESS)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), NICENESS)
     elif hasattr(os, "nice"):
         os.nice(NICENESS)
 

@@ -1,9 +1,10 @@
 """One map on its way, and those who follow it."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
-from service.maps import MapAnswer, MapProgress
+from service.maps import MapAnswer, MapProgress, Space
 
 
 class MapRun:
@@ -15,7 +16,7 @@ class MapRun:
 
     def __init__(self) -> None:
         self.followers = 0
-        self._latest: MapProgress | None = None
+        self._latest: dict[Space, MapProgress] = {}
         self._news = asyncio.Event()
         self._answer: asyncio.Future[MapAnswer]
 
@@ -34,7 +35,7 @@ class MapRun:
 
     def hear(self, progress: MapProgress) -> None:
         """Take note of progress, and wake who waits for it."""
-        self._latest = progress
+        self._latest[progress.space] = progress
         self._wake()
 
     def stop(self) -> None:
@@ -46,13 +47,17 @@ class MapRun:
         """Whether nothing is computed any more."""
         return self._answer.done()
 
-    async def news(self, seen: MapProgress | None, pause_s: float) -> MapProgress | None:
-        """The latest progress, once it is another than was seen; None after `pause_s`, or when the run is over."""
-        if self._latest is seen and not self.is_over:
+    async def news(self, seen: Mapping[Space, MapProgress], pause_s: float) -> list[MapProgress]:
+        """Of each space the latest progress, where it is another than was seen; in the order in which it came.
+
+        None once `pause_s` has passed without, or when the run is over.
+        """
+        if not (unseen := self._beyond(seen)) and not self.is_over:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._news.wait()
-        return None if self._latest is seen or self.is_over else self._latest
+            unseen = self._beyond(seen)
+        return [] if self.is_over else unseen
 
     async def answer(self) -> MapAnswer:
         """The map; who stops to wait for it does not stop others.
@@ -61,6 +66,10 @@ class MapRun:
             Refusal: What it ended in.
         """
         return await asyncio.shield(self._answer)
+
+    def _beyond(self, seen: Mapping[Space, MapProgress]) -> list[MapProgress]:
+        unseen = [progress for space, progress in self._latest.items() if seen.get(space) is not progress]
+        return sorted(unseen, key=lambda progress: progress.elapsed_s)
 
     def _end(self, answer: "asyncio.Future[MapAnswer]") -> None:
         if not answer.cancelled():

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.exchange import Exchange
 from service.map_run import MapRun
-from service.maps import MapAnswer, MapJob, MapProgress
+from service.maps import MapAnswer, MapJob, MapProgress, Space
 from service.media import EVENT_STREAM
 from service.outputs import write_json
 from service.problems import answer_to
@@ -59,14 +59,13 @@ class MapStream(Response):
     async def _narrate(self, run: MapRun, send: Send) -> bytes:
         """Send news of a run while there are some -> the event with its result."""
         workers, pause_s = self._exchange.parts.workers, self._exchange.parts.settings.stream_heartbeat_s
-        seen = None
+        seen: dict[Space, MapProgress] = {}
         while not run.is_over:
-            if news := await run.news(seen, pause_s):
-                seen = news
-                event = await self._report(news)
-                await send({"type": "http.response.body", "body": event, "more_body": True})
-            elif not run.is_over:
-                await send({"type": "http.response.body", "body": KEEPALIVE_COMMENT, "more_body": True})
+            news = await run.news(seen, pause_s)
+            seen |= {progress.space: progress for progress in news}
+            if news or not run.is_over:
+                events = [await self._report(progress) for progress in news] or [KEEPALIVE_COMMENT]
+                await send({"type": "http.response.body", "body": b"".join(events), "more_body": True})
         answer = await run.answer()
         return await workers.run(lambda: _event("result", self._write(answer)))
 

@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from service.arrays import Pixels
+from service.arrays import Features, Pixels
 from service.autoencoder import Autoencoder
 from service.bundle import QUANTILE_PROBABILITIES, Reference
+from service.maps import Space
 from service.measures import measure
 from service.metrics import LinearProof, Metrics, ReconstructionError, SplitReconstruction
-from service.tsne import Embedding, embed
+from service.tsne import Embedding, embed_all
 from training.anomaly import measure_anomaly
 from training.config import Config
 from training.datasets import Dataset, stratified
@@ -113,13 +114,9 @@ def evaluate(
         lambda pixels: _errors(model, pixels), subject.validation_errors.numpy() / data.values, test_pixels
     )
     announce("t-SNE maps")
-    image_map, latent_map = (embed(space, seed=config.seed) for space in (sample.pixels, sample.latents))
-    maps, _ = measure(
-        {"image": image_map, "latent": latent_map},
-        {"image": sample.pixels, "latent": sample.latents},
-        None,
-        sample.labels,
-    )
+    spaces: dict[Space, Features] = {"image": sample.pixels, "latent": sample.latents}
+    embeddings = embed_all(spaces, seed=config.seed)
+    maps, _ = measure(embeddings, spaces, None, sample.labels)
     metrics = Metrics(
         reconstruction=reconstruction,
         separability=separability,
@@ -129,7 +126,7 @@ def evaluate(
         image_map=maps["image"].quality,
         latent_map=maps["latent"].quality,
     )
-    return Evaluation(metrics, _reference(subject, sample, image_map, latent_map))
+    return Evaluation(metrics, _reference(subject, sample, embeddings["image"], embeddings["latent"]))
 
 
 def _reconstruction(subject: _Subject, images: Images) -> SplitReconstruction:

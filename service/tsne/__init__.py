@@ -1,6 +1,6 @@
 """t-SNE (van der Maaten & Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html), made for CPUs.
 
-`embedding` → `neighbours` → `affinities` → `initial` → `descent` → repulsion, `exact` or by `grid`
+`together` → `embedding` → `neighbours` → `affinities` → `initial` → `descent` → repulsion, `exact` or by `grid`
 """
 
 from service.tsne.embedding import (
@@ -14,5 +14,18 @@ from service.tsne.embedding import (
     standardised,
     warm_up,
 )
+from service.tsne.together import Listener, embed_all
 
-__all__ = ["EXAGGERATED", "Embedding", "OnProgress", "Phase", "Progress", "Stopped", "embed", "standardised", "warm_up"]
+__all__ = [
+    "EXAGGERATED",
+    "Embedding",
+    "Listener",
+    "OnProgress",
+    "Phase",
+    "Progress",
+    "Stopped",
+    "embed",
+    "embed_all",
+    "standardised",
+    "warm_up",
+]

@@ -30,7 +30,7 @@ class Affinities:
     def entropy_term(self) -> float:
         """The sum of all p log p."""
         values = self.values[self.values > 0].astype(np.float64)
-        return float(values @ np.log(values))
+        return float((values * np.log(values)).sum())  # unlike a dot product, the same on any number of threads
 
     @classmethod
     def of(cls, neighbours: Neighbours, perplexity: float) -> "Affinities":

@@ -11,7 +11,9 @@ from shutil import copy2
 from typing import Any, Final, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core.caching import UserWideCacheLocator
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -25,13 +27,27 @@ def compiled(function: Function) -> Function:
 
 
 def parallel(function: Function) -> Function:
-    """The same function as machine code, its `prange` loops on all threads."""
-    return _compile(function, parallel=True)
+    """The same function as machine code, its `prange` loops on the caller's threads, beside which Python goes on."""
+    return _compile(function, nogil=True, parallel=True)
 
 
 def threads() -> int:
-    """How many threads `parallel` functions use now."""
+    """How many threads `parallel` functions use when called from this thread."""
     return int(numba.get_num_threads())
+
+
+def use_threads(count: int) -> None:
+    """Let `parallel` functions that are called from this thread use so many."""
+    numba.set_num_threads(count)
+
+
+def may_run_together() -> bool:
+    """Whether `parallel` functions may be called from several threads at a time.
+
+    numba's own scheduler, which it falls back to where there is neither OpenMP nor TBB, would end the process.
+    """
+    _loop(np.empty(1, np.float32))  # the scheduler is chosen at the first call
+    return bool(numba.threading_layer() != "workqueue")  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -45,10 +61,17 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def _compile(function: Function, **options: Any) -> Function:
+    options |= {"fastmath": True, "error_model": "numpy"}  # which divides without looking for zeros, so in vectors
     try:
-        return cast(Function, numba.njit(fastmath=True, cache=True, **options)(function))
+        return cast(Function, numba.njit(cache=True, **options)(function))
     except RuntimeError:  # no folder that could hold it can be written to
-        return cast(Function, numba.njit(fastmath=True, **options)(function))
+        return cast(Function, numba.njit(**options)(function))
+
+
+@parallel
+def _loop(values: NDArray[np.float32]) -> None:
+    for i in prange(len(values)):
+        values[i] = 0
 
 
 class SeededCache(UserWideCacheLocator):

@@ -1,5 +1,7 @@
 """Attraction, the steps that follow from all forces, and the divergence that they lower."""
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,10 +12,13 @@ from service.tsne.grid import GridRepulsion
 
 MOST_EXACT = 3000
 """Points in the plane up to which all pairs are quicker than a grid."""
+_FEWEST_BY_GRID, _SMALL = 1000, 4.0
+"""More points than these are quicker by a grid even so while their map spans less than that."""
 _EXAGGERATION = 12.0
-_ONE, _MOMENTUM = np.float32(1), np.float32(0.8)
+_ZERO, _ONE, _MOMENTUM = np.float32(0), np.float32(1), np.float32(0.8)
 _MORE, _LESS, _LEAST_GAIN = np.float32(0.2), np.float32(0.8), np.float32(0.01)
 _LONGEST_STEP = np.float32(5)
+Repulsion: TypeAlias = ExactRepulsion | GridRepulsion
 
 
 class Descent:
@@ -24,7 +29,7 @@ class Descent:
         self.places = places
         """(dimensions, n)"""
         self._affinities = affinities
-        self._repulsion = GridRepulsion(points) if dimensions == 2 and points > MOST_EXACT else ExactRepulsion(points)
+        self._by_pairs, self._by_grid = ExactRepulsion(points), GridRepulsion(points)
         self._motion = np.stack([np.zeros_like(places), np.ones_like(places)])
         self._forces = np.empty((2, dimensions, points), np.float32)
 
@@ -35,7 +40,7 @@ class Descent:
         doi:10.1038/s41467-019-13055-y).
         """
         attraction, repulsion = self._forces
-        normaliser = np.float32(1 / self._repulsion(self.places, repulsion))
+        normaliser = np.float32(1 / self._repulsion()(self.places, repulsion))
         attract(self.places, self._affinities, attraction)
         exaggeration = np.float32(_EXAGGERATION if is_exaggerated else 1)
         rate = np.float32(self.places.shape[1] / exaggeration)
@@ -43,7 +48,15 @@ class Descent:
 
     def divergence(self) -> float:
         """The KL divergence of the map from its affinities."""
-        return divergence_from(self._affinities, self.places, self._repulsion)
+        return divergence_from(self._affinities, self.places, self._repulsion())
+
+    def _repulsion(self) -> Repulsion:
+        """What is quicker for the map as it is."""
+        dimensions, points = self.places.shape
+        if dimensions == 3 or points <= _FEWEST_BY_GRID:
+            return self._by_pairs
+        is_small = np.ptp(self.places, axis=1).max() < _SMALL
+        return self._by_grid if is_small or points > MOST_EXACT else self._by_pairs
 
 
 def attract(places: NDArray[np.float32], affinities: Affinities, forces: NDArray[np.float32]) -> None:
@@ -52,9 +65,7 @@ def attract(places: NDArray[np.float32], affinities: Affinities, forces: NDArray
     along(places, affinities.starts, affinities.columns, affinities.values, forces)
 
 
-def divergence_from(
-    affinities: Affinities, places: NDArray[np.float32], repulsion: ExactRepulsion | GridRepulsion
-) -> float:
+def divergence_from(affinities: Affinities, places: NDArray[np.float32], repulsion: Repulsion) -> float:
     """The KL divergence of a map (dimensions, n) from affinities; `repulsion` sums the kernels of all pairs."""
     kernels = repulsion(places, np.empty_like(places))
     sums = np.empty(places.shape[1], np.float64)
@@ -75,21 +86,21 @@ def _move(
 
     `motion` holds velocities and gains, `forces` attraction and repulsion.
     """
-    dimensions, points = places.shape
-    for i in range(points):
-        square = np.float32(0)
-        for k in range(dimensions):
-            slope = exaggeration * forces[0, k, i] - normaliser * forces[1, k, i]
-            gain = motion[1, k, i]
-            gain = max(gain + _MORE if slope * motion[0, k, i] < 0 else gain * _LESS, _LEAST_GAIN)
-            velocity = _MOMENTUM * motion[0, k, i] - rate * gain * slope
-            motion[0, k, i], motion[1, k, i] = velocity, gain
-            square += velocity * velocity
-        length = np.sqrt(square)
-        share = _LONGEST_STEP / length if length > _LONGEST_STEP else _ONE
-        for k in range(dimensions):
-            motion[0, k, i] *= share
-            places[k, i] += motion[0, k, i]
+    velocities, gains = motion
+    for k in range(len(places)):
+        pull, push, velocity, gain = forces[0, k], forces[1, k], velocities[k], gains[k]
+        for i in range(len(pull)):
+            slope = exaggeration * pull[i] - normaliser * push[i]
+            gain[i] = max(gain[i] + _MORE if slope * velocity[i] < _ZERO else gain[i] * _LESS, _LEAST_GAIN)
+            velocity[i] = _MOMENTUM * velocity[i] - rate * gain[i] * slope
+    for i in range(places.shape[1]):
+        square = _ZERO
+        for k in range(len(places)):
+            square += velocities[k, i] * velocities[k, i]
+        share = _LONGEST_STEP / max(np.sqrt(square), _LONGEST_STEP)
+        for k in range(len(places)):
+            velocities[k, i] *= share
+            places[k, i] += velocities[k, i]
 
 
 @parallel

@@ -88,22 +88,51 @@ def embed(
         ValueError: Fewer than four samples, or numbers that are not finite.
         Stopped: `on_progress` said so.
     """
-    if len(features) < MIN_POINTS:
-        raise ValueError(f"t-SNE needs at least {MIN_POINTS} samples, got {len(features)}")
-    if not np.isfinite(features).all():
-        raise ValueError("t-SNE needs finite numbers")
-    watch = _Watch(on_progress, iterations)
-    order = _canonical_order(features)
-    points = standardised(features[order])
-    fitting = min(perplexity, largest_perplexity(len(points)))
-    with single_threaded_blas():
-        neighbours = find_neighbours(points, max(1, int(3 * fitting)), lambda: watch.look("neighbours", 0))
-        descent = Descent(begin(points, dimensions, seed), Affinities.of(neighbours, fitting))
-    for iteration in range(iterations):
-        is_early = iteration < EXAGGERATED
-        descent.step(is_early)
-        watch.look("exaggeration" if is_early else "refinement", iteration + 1, (descent, order))
-    return Embedding(_in_place(descent, order), descent.divergence(), fitting, iterations, seed)
+    run = Run(features, dimensions, perplexity, iterations, seed, on_progress)
+    run.prepare()
+    return run.descend()
+
+
+class Run:
+    """One map from vectors to places, in two stages. Arguments and errors are those of `embed`."""
+
+    def __init__(
+        self,
+        features: Features,
+        dimensions: Literal[2, 3],
+        perplexity: float,
+        iterations: int,
+        seed: int,
+        on_progress: OnProgress | None,
+    ) -> None:
+        if len(features) < MIN_POINTS:
+            raise ValueError(f"t-SNE needs at least {MIN_POINTS} samples, got {len(features)}")
+        if not np.isfinite(features).all():
+            raise ValueError("t-SNE needs finite numbers")
+        self._features, self._dimensions, self._iterations, self._seed = features, dimensions, iterations, seed
+        self._perplexity = min(perplexity, largest_perplexity(len(features)))
+        self._watch = _Watch(on_progress, iterations)
+
+    def prepare(self) -> None:
+        """Find what attracts each point, and where it begins."""
+        self._order = _canonical_order(self._features)
+        points = standardised(self._features[self._order])
+        count = max(1, int(3 * self._perplexity))
+        with single_threaded_blas():
+            neighbours = find_neighbours(points, count, lambda: self._watch.look("neighbours", 0))
+            places = begin(points, self._dimensions, self._seed)
+        self._descent = Descent(places, Affinities.of(neighbours, self._perplexity))
+
+    def descend(self, before_step: Callable[[], None] = lambda: None) -> Embedding:
+        """Take all steps, once prepared."""
+        descent, order = self._descent, self._order
+        for iteration in range(self._iterations):
+            before_step()
+            is_early = iteration < EXAGGERATED
+            descent.step(is_early)
+            self._watch.look("exaggeration" if is_early else "refinement", iteration + 1, (descent, order))
+        coordinates, divergence = _in_place(descent, order), descent.divergence()
+        return Embedding(coordinates, divergence, self._perplexity, self._iterations, self._seed)
 
 
 def warm_up() -> None:

@@ -102,13 +102,11 @@ def test_who_joins_late_hears_the_latest_progress_at_once() -> None:
     async def scenario() -> None:
         async with scene() as one:
             with one.atlas.follow(b"key", ENDLESS) as run:
-                seen = await run.news(None, 60)
-                assert seen is not None
-                later = await run.news(seen, 60)
-                assert later is not None
+                [seen] = await run.news({}, 60)
+                [later] = await run.news({"latent": seen}, 60)
                 assert later.elapsed_s > seen.elapsed_s
                 with one.atlas.follow(b"key", ENDLESS) as joined:
-                    assert await asyncio.wait_for(joined.news(None, 60), 0.05) is not None
+                    assert await asyncio.wait_for(joined.news({}, 60), 0.05)
 
     asyncio.run(scenario())
 
@@ -118,12 +116,12 @@ def test_silence_ends_after_the_pause_that_was_asked_for() -> None:
         async with scene() as one:
             busy = begin(one.pool, ENDLESS)
             with one.atlas.follow(b"key", QUICK) as run:
-                assert await run.news(None, 0.01) is None
+                assert not await run.news({}, 0.01)
                 assert not run.is_over
                 busy.cancel()
                 assert (await run.answer()).maps
                 assert run.is_over
-                assert await run.news(None, 60) is None
+                assert not await run.news({}, 60)
 
     asyncio.run(scenario())
 

@@ -193,15 +193,16 @@ def test_progress_is_told_while_a_job_is_done() -> None:
         async with warm_pool() as pool:
             job = MapJob({"image": MANY, "latent": MANY}, iterations=300)
             await pool.begin(job, heard.append)
-        assert {progress.space for progress in heard} == {"image", "latent"}
-        assert heard == sorted(heard, key=lambda progress: (progress.space, progress.iteration))
+        for space in ("image", "latent"):
+            course = [progress.iteration for progress in heard if progress.space == space]
+            assert course == sorted(course)
+            assert len(course) <= 2 + 10 * heard[-1].elapsed_s
         assert [progress.elapsed_s for progress in heard] == sorted(progress.elapsed_s for progress in heard)
         assert all(0 <= progress.iteration <= progress.iterations == 300 for progress in heard)
         for progress in heard:
-            assert (progress.remaining_s is None) == (progress.iteration == 0)
             assert (progress.kl_divergence is None) == (progress.phase == "neighbours")
             assert progress.coordinates is None or progress.coordinates.shape == (len(MANY), 2)
-        assert len(heard) <= 2 + 10 * heard[-1].elapsed_s
+        assert heard[-1].remaining_s is not None
 
     asyncio.run(scenario())
 

@@ -43,17 +43,23 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
 
 
 def test_the_beginning_is_told_at_once(told: Told) -> None:
-    assert told.reports == [MapProgress("image", "neighbours", 0, 1000, None, 0.0, None, None)]
+    assert told.reports == [
+        MapProgress("image", "neighbours", 0, 1000, None, 0.0, None, None),
+        MapProgress("latent", "neighbours", 0, 1000, None, 0.0, None, None),
+    ]
 
 
 def test_a_picture_of_known_maps_has_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not Told(Clock(monkeypatch), MapJob({}, given=MapAnswer({}, None))).reports
 
 
-def test_progress_is_told_ten_times_a_second_at_most(told: Told) -> None:
+def test_progress_of_each_space_is_told_ten_times_a_second_at_most(told: Told) -> None:
     for step in range(1, 201):
         told.at(step / 100 + 0.001, "image", "exaggeration", step)
-    assert 18 <= len(told.reports) - 1 <= 20
+        told.at(step / 100 + 0.002, "latent", "exaggeration", step)
+    spaces = [report.space for report in told.reports[2:]]
+    assert 18 <= spaces.count("image") <= 20
+    assert 18 <= spaces.count("latent") <= 20
 
 
 def test_telling_takes_a_small_share_of_the_time(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,12 +70,10 @@ def test_telling_takes_a_small_share_of_the_time(told: Told, monkeypatch: pytest
     monkeypatch.setattr(told._pace, "_send", send)
     for step in range(1, 601):
         told.at(step / 10 + 0.001, "image", "exaggeration", step)
-    assert 25 <= len(told.reports) - 1 <= 31  # a minute, of which each takes 0.1 s
+    assert 25 <= len(told.reports) - 2 <= 31  # a minute, of which each takes 0.1 s
 
 
-def test_every_space_is_told_of_even_after_a_telling_that_took_long(
-    told: Told, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_telling_that_took_long_silences_no_space_for_long(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     def send(report: MapProgress) -> None:
         told.reports.append(report)
         told.clock.now += 5
@@ -77,11 +81,22 @@ def test_every_space_is_told_of_even_after_a_telling_that_took_long(
     monkeypatch.setattr(told._pace, "_send", send)
     told.at(1.0, "image", "exaggeration", 100)
     told.at(6.1, "latent", "exaggeration", 1)
-    told.at(6.2, "latent", "exaggeration", 2)
-    assert [report.space for report in told.reports] == ["image", "image", "latent"]
+    told.at(12.0, "image", "exaggeration", 200)
+    assert [report.space for report in told.reports[2:]] == ["image", "latent", "image"]
 
 
-def test_what_is_left_follows_from_the_steps_so_far_and_the_spaces_ahead(told: Told) -> None:
+def test_spaces_side_by_side_take_as_long_as_the_slower(told: Told) -> None:
+    told.at(0.5, "latent", "neighbours", 0)
+    told.at(0.6, "image", "neighbours", 0)
+    told.at(1.5, "latent", "exaggeration", 100)
+    assert told.reports[-1].remaining_s is None  # nothing is known of the other
+    told.at(2.6, "image", "exaggeration", 100)
+    assert told.reports[-1].remaining_s == pytest.approx(18)
+    told.at(2.7, "latent", "exaggeration", 220)
+    assert told.reports[-1].remaining_s == pytest.approx(17.9)
+
+
+def test_spaces_in_turn_take_as_long_as_the_first(told: Told) -> None:
     told.at(1.0, "image", "neighbours", 0)
     assert told.reports[-1].remaining_s is None
     told.at(2.0, "image", "exaggeration", 100)  # 1 s of neighbours, then 100 steps a second

@@ -17,6 +17,7 @@ const BODY = { json: { reference: true } };
 export class Recompute {
   #running = null;
   #timer = 0;
+  #latest = new Map(); // by space, the latest progress
   #status = element("p", { class: "note", role: "status" });
   #bar = element("progress", { max: "1", value: "0", "aria-label": "Progress of the maps", hidden: true });
   #host = element("div");
@@ -77,6 +78,7 @@ export class Recompute {
     showProblem(this.#host, null);
     this.#status.textContent = "Waiting for a free place…";
     this.#bar.removeAttribute("value");
+    this.#latest.clear();
     this.heard.begin();
     try {
       for await (const { event, data } of this.api.stream(call, { signal: running.signal })) {
@@ -94,16 +96,16 @@ export class Recompute {
     }
   }
 
-  #tell({ space, phase, iteration, iterations, kl_divergence, elapsed_s, remaining_s, coordinates }) {
-    this.#bar.value = (SPACES.indexOf(space) + iteration / iterations) / SPACES.length;
-    const where = `${space === "image" ? "Image" : "Latent"} space`;
-    const what = phase === "neighbours" ? "looking for neighbours" : `${phase === "exaggeration" ? "clusters form" : "refining"}, iteration ${iteration} of ${iterations}`;
-    const kl = kl_divergence === null ? "" : `, KL ${figure(kl_divergence)}`;
-    const left = remaining_s === null || iteration < 20 ? "" : `, about ${Math.max(1, Math.round(remaining_s))} s left`;
-    this.#status.textContent = `${where}: ${what}${kl}; ${Math.round(elapsed_s)} s${left}.`;
+  #tell(news) {
+    this.#latest.set(news.space, news);
+    const spaces = SPACES.filter((space) => this.#latest.has(space)).map((space) => this.#latest.get(space));
+    this.#bar.value = spaces.reduce((sum, { iteration, iterations }) => sum + iteration / iterations, 0) / SPACES.length;
+    const { elapsed_s, remaining_s, coordinates } = news;
+    const left = remaining_s === null ? "" : `, about ${Math.max(1, Math.round(remaining_s))} s left`;
+    this.#status.textContent = `${spaces.map(course).join("; ")}; ${Math.round(elapsed_s)} s${left}.`;
     clearTimeout(this.#timer);
-    if (space === SPACES.at(-1) && phase === "refinement") this.#timer = setTimeout(() => (this.#status.textContent = "Measuring how good the maps are…"), MEASURING_MS);
-    if (coordinates) this.heard.progress(space, Float32Array.from(coordinates.flat()));
+    if (spaces.every(({ phase }) => phase === "refinement")) this.#timer = setTimeout(() => (this.#status.textContent = "Measuring how good the maps are…"), MEASURING_MS);
+    if (coordinates) this.heard.progress(news.space, Float32Array.from(coordinates.flat()));
   }
 
   #finish(answer, { perplexity, seed }) {
@@ -128,4 +130,11 @@ export class Recompute {
     this.#go.focus();
     this.heard.back();
   }
+}
+
+/** How far one space has come, in words. */
+function course({ space, phase, iteration, iterations, kl_divergence }) {
+  const where = space === "image" ? "Image space" : "Latent space";
+  if (phase === "neighbours") return `${where}: looking for neighbours`;
+  return `${where}: ${phase === "exaggeration" ? "clusters form" : "refining"}, iteration ${iteration} of ${iterations}, KL ${figure(kl_divergence)}`;
 }
