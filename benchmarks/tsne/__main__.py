@@ -39,12 +39,13 @@ def _run(options: argparse.Namespace, path: Path) -> None:
     chosen = [contestant for contestant in CONTESTANTS if contestant.peer in options.peers.split(",")]
     for size in map(int, options.sizes.split(",")):
         for space in options.spaces.split(","):
-            features, labels = vectors.take(space, size)
-            judge = Judge(features, labels)
+            spaces, labels = vectors.take(space, size)
+            judge = Judge(spaces[0], labels) if len(spaces) == 1 else None
             for repeat in range(options.repeats):
                 for contestant in chosen:
-                    cost, places = run(contestant, features)
-                    results.runs.append(Run(size, space, contestant.name, repeat, cost, judge.measure(places)))
+                    cost, maps = run(contestant, spaces)
+                    quality = judge.measure(maps[0]) if judge else None
+                    results.runs.append(Run(size, space, contestant.name, repeat, cost, quality))
                     print(results.runs[-1], file=sys.stderr)
                     results.save(path)  # what was measured until an interruption can be printed, too
 

@@ -12,15 +12,16 @@ _WARM_UP = 300
 
 
 def main() -> None:
-    """Warm up, lay out, write the map and print what it took."""
+    """Warm up, lay out, write the maps and print what it took."""
     peer, setting, folder = sys.argv[1:]
-    features = np.load(Path(folder) / "features.npy")
+    spaces = [np.load(path) for path in sorted(Path(folder).glob("features-*.npy"))]
     embed = importlib.import_module(f"benchmarks.tsne.peers.{peer}").embed
-    embed(features[:_WARM_UP], setting)
+    embed([features[:_WARM_UP] for features in spaces], setting)
     wall, cpu = time.perf_counter(), time.process_time()
-    places = embed(features, setting)
+    maps = embed(spaces, setting)
     cost = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-    np.save(Path(folder) / "map.npy", places)
+    for place, found in enumerate(maps):
+        np.save(Path(folder) / f"map-{place}.npy", found)
     print(json.dumps(cost | {"peak_mb": _peak_mb()}))
 
 

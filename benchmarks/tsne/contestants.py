@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,15 +55,16 @@ class Cost:
     """The most memory that the process held, its libraries and the vectors included."""
 
 
-def run(contestant: Contestant, features: NDArray[np.float32]) -> tuple[Cost, NDArray[np.float32]]:
-    """Lay vectors out once, after a small map that warms everything up; the map is (n_samples, 2).
+def run(contestant: Contestant, spaces: Sequence[NDArray[np.float32]]) -> tuple[Cost, list[NDArray[np.float32]]]:
+    """Lay vectors of each space out once, after small maps that warm everything up; a map is (n_samples, 2).
 
     Raises:
         subprocess.CalledProcessError: The process failed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "features.npy"
-        np.save(path, features)
+        for place, features in enumerate(spaces):
+            np.save(Path(folder) / f"features-{place}.npy", features)
         command = [str(contestant.python), "-m", "benchmarks.tsne.child", contestant.peer, contestant.setting, folder]
         output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-        return Cost(**json.loads(output)), np.load(Path(folder) / "map.npy")
+        maps = [np.load(Path(folder) / f"map-{place}.npy") for place in range(len(spaces))]
+        return Cost(**json.loads(output)), maps

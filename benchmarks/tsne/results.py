@@ -16,14 +16,15 @@ _PINS = Path(__file__).parent / "peers" / "opentsne.txt"
 
 @dataclass(frozen=True)
 class Run:
-    """One map of one contestant."""
+    """One map of one contestant, or its maps of both spaces."""
 
     points: int
     space: str
     contestant: str
     repeat: int
     cost: Cost
-    quality: Quality
+    quality: Quality | None
+    """None for both spaces; of each its own runs tell."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Results:
         """Read what `save` wrote."""
         document = json.loads(path.read_text(encoding="utf-8"))
         runs = [
-            Run(**{**entry, "cost": Cost(**entry["cost"]), "quality": Quality(**entry["quality"])})
+            Run(**{**entry, "cost": Cost(**entry["cost"]), "quality": entry["quality"] and Quality(**entry["quality"])})
             for entry in document.pop("runs")
         ]
         return cls(**document, runs=runs)

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 from benchmarks.serving.summary import Spread
 from benchmarks.tsne.contestants import OURS
+from benchmarks.tsne.judge import Quality
 from benchmarks.tsne.results import Results, Run
 
 _HEAD = (
     "| t-SNE | wall s | times ours | CPU s | peak MB | KL | trustworthiness | 10-NN accuracy | silhouette |\n"
     "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 )
+
+_MEASURES = ("kl_divergence", "trustworthiness", "knn_accuracy", "silhouette")
 
 
 def to_markdown(results: Results) -> str:
@@ -24,7 +27,8 @@ def to_markdown(results: Results) -> str:
     groups: dict[tuple[int, str], list[Run]] = {}
     for run in results.runs:
         groups.setdefault((run.points, run.space), []).append(run)
-    tables = [f"### {points:,} points, {space} space\n\n{_table(runs)}" for (points, space), runs in groups.items()]
+    names = {"image": "image space", "latent": "latent space", "both": "both spaces"}
+    tables = [f"### {points:,} points, {names[space]}\n\n{_table(runs)}" for (points, space), runs in groups.items()]
     return "\n\n".join([heading, *tables]) + "\n"
 
 
@@ -45,9 +49,11 @@ def _row(name: str, runs: Sequence[Run], ours: dict[int, float]) -> str:
         f"{Spread.of(ratios).median:.1f}" if ratios else "",
         f"{Spread.of([run.cost.cpu_s for run in runs]).median:.2f}",
         f"{Spread.of([run.cost.peak_mb for run in runs]).median:,.0f}",
-        *(
-            f"{Spread.of([getattr(run.quality, measure) for run in runs]).median:.4f}"
-            for measure in ("kl_divergence", "trustworthiness", "knn_accuracy", "silhouette")
-        ),
+        *(_middle([run.quality for run in runs], measure) for measure in _MEASURES),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _middle(qualities: Sequence[Quality | None], measure: str) -> str:
+    values = [getattr(quality, measure) for quality in qualities if quality]
+    return f"{Spread.of(values).median:.4f}" if values else ""

@@ -11,7 +11,7 @@ from service.arrays import flat, to_unit
 from service.autoencoder import Autoencoder
 from training.vision import torchvision_datasets
 
-SPACES = ("image", "latent")
+SPACES = ("image", "latent", "both")
 _BATCH = 4096
 
 
@@ -33,6 +33,7 @@ class Vectors:
         labels = np.concatenate([found.targets.numpy() for found in sets])
         return cls({"image": flat(pixels), "latent": latents}, labels)
 
-    def take(self, space: str, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The first vectors of a space, with their digits."""
-        return np.ascontiguousarray(self.spaces[space][:count]), self.labels[:count]
+    def take(self, space: str, count: int) -> tuple[list[NDArray[np.float32]], NDArray[np.int64]]:
+        """The first vectors of a space, or of each, with their digits."""
+        names = list(self.spaces) if space == "both" else [space]
+        return [np.ascontiguousarray(self.spaces[name][:count]) for name in names], self.labels[:count]

@@ -1,11 +1,13 @@
 """This project's engine with its defaults."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from service.tsne import embed as embed_ours
+from service.tsne import embed_all
 
 
-def embed(features: NDArray[np.float32], setting: str) -> NDArray[np.float32]:  # noqa: ARG001  (there is one)
-    """A map (n_samples, 2)."""
-    return embed_ours(features).coordinates
+def embed(spaces: Sequence[NDArray[np.float32]], setting: str) -> list[NDArray[np.float32]]:  # noqa: ARG001  (there is one)
+    """A map (n_samples, 2) of each."""
+    return [found.coordinates for found in embed_all(dict(enumerate(spaces))).values()]

@@ -1,5 +1,6 @@
 """scikit-learn's Barnes-Hut t-SNE."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def embed(features: NDArray[np.float32], setting: str) -> NDArray[np.float32]:
-    """A map (n_samples, 2)."""
-    return np.asarray(TSNE(random_state=0, **_SETTINGS[setting]).fit_transform(features), np.float32)
+def embed(spaces: Sequence[NDArray[np.float32]], setting: str) -> list[NDArray[np.float32]]:
+    """A map (n_samples, 2) of each."""
+    tsne = TSNE(random_state=0, **_SETTINGS[setting])
+    return [np.asarray(tsne.fit_transform(features), np.float32) for features in spaces]
