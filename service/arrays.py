@@ -39,3 +39,12 @@ def to_bytes(pixels: Pixels) -> BytePixels:
 def flat(pixels: Pixels) -> Features:
     """`(batch, height, width, channels) -> (batch, height * width * channels)`, without copying."""
     return pixels.reshape(len(pixels), -1)
+
+
+def standardised(features: Features) -> Features:
+    """The same vectors about the origin and within 1, so that float32 holds their squares; neighbours stay the same."""
+    wide = features.astype(np.float64)
+    wide -= wide.mean(axis=0)
+    _, exponent = np.frexp(np.abs(wide).max(initial=0))
+    wide *= 0.5**exponent  # a power of two rounds nothing
+    return np.ascontiguousarray(wide, np.float32)

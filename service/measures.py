@@ -5,7 +5,7 @@ from typing import TypeAlias, get_args
 
 import numpy as np
 
-from service.arrays import Features, Labels
+from service.arrays import Features, Labels, standardised
 from service.components import principal_scores
 from service.maps import MeasuredSpace, Space, SpaceMap, SpaceNumbers
 from service.metrics import MapQuality
@@ -63,7 +63,7 @@ def _vectors(spaces: Mapping[Space, Features], pixels: Features | None) -> dict[
     if latents is not None:
         found["latent"] = latents
     if latents is not None and images is not None:
-        found["pca"] = principal_scores(images, latents.shape[1])
+        found["pca"] = principal_scores(standardised(images), latents.shape[1])
     if images is not None:
         found["image"] = images
     return found

@@ -24,7 +24,6 @@ _ROUNDING = 8 * float(np.finfo(np.float32).eps)
 _TOLERANCE = 1e-4
 """How far it may be off, relative to that of the last neighbour asked for."""
 _PLAIN_DIMENSIONS = 3
-_ORDINARY_SPREAD = (1e-6, 1e6)
 
 
 @dataclass(frozen=True)
@@ -130,18 +129,6 @@ def nearest(
     for block in distance_blocks(queries, known, neighbours, within=within):
         columns[block.rows], distances[block.rows] = block.columns, block.distances
     return columns, distances
-
-
-def rescaled(features: Features) -> Features:
-    """The same vectors, same shape, brought to a spread whose squares float32 can hold; ordinary ones are left alone.
-
-    Which are neighbours depends on neither scale nor origin.
-    """
-    wide = features.astype(np.float64)
-    spread = float(np.ptp(wide, axis=0).max(initial=0))
-    if spread == 0 or _ORDINARY_SPREAD[0] <= spread <= _ORDINARY_SPREAD[1]:
-        return features
-    return np.asarray((wide - wide.min(axis=0)) / spread, np.float32)
 
 
 def _squares(vectors: Features) -> NDArray[np.float32]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.arrays import Features, Labels
-from service.neighbours import Block, distance_blocks, nearest, rescaled
+from service.arrays import Features, Labels, standardised
+from service.neighbours import Block, distance_blocks, nearest
 
 NEIGHBOURS = 10
 
@@ -50,7 +50,7 @@ def examine(features: Features, labels: Labels | None = None, others: Sequence[N
     count = len(features)
     order = np.arange(count) if labels is None else np.argsort(labels, kind="stable")
     places = np.argsort(order)
-    space = rescaled(features)[order]  # in the order of classes, whose sums are then of slices
+    space = standardised(features)[order]  # in the order of classes, whose sums are then of slices
     asked = np.array([places[other[order, : _asked(count)]] for other in others], np.int64)
     groups = None if labels is None else _Groups.of(labels[order])
     neighbours = np.empty((count, min(NEIGHBOURS, count - 1)), np.int64)

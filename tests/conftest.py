@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-import torch
 from filelock import FileLock
 from rich.console import Console
+
+# Before torch loads: tests, and what they start, share the CPUs, and threads that spin while they wait would slow all.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import torch
 
 from service.bundle import Bundle
 from training.config import Config
 from training.run import train
 
-torch.set_num_threads(1)  # processes that run tests share the CPUs already
+torch.set_num_threads(1)
 
 
 class TrainOnce(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-_WARM_UP = 300
+_WARM_UP = 1_100
 
 
 def main() -> None:

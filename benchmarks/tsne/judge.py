@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.arrays import standardised
 from service.separability import LabelledFeatures, knn_accuracy_within, silhouette, trustworthiness
-from service.tsne import standardised
 from service.tsne.affinities import Affinities
 from service.tsne.compiled import single_threaded_blas
 from service.tsne.descent import divergence_from

@@ -11,7 +11,6 @@ from service.tsne.embedding import (
     Progress,
     Stopped,
     embed,
-    standardised,
     warm_up,
 )
 from service.tsne.together import Listener, embed_all
@@ -26,6 +25,5 @@ __all__ = [
     "Stopped",
     "embed",
     "embed_all",
-    "standardised",
     "warm_up",
 ]

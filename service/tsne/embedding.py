@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from service.arrays import Features
+from service.arrays import Features, standardised
 from service.maps import DEFAULT_PERPLEXITY, MIN_POINTS, Coordinates, largest_perplexity
 from service.tsne.affinities import Affinities
 from service.tsne.compiled import single_threaded_blas
@@ -161,14 +161,6 @@ def _canonical_order(features: Features) -> NDArray[np.intp]:
     """The order of vectors by their bytes, so that rounding does not depend on the order in which they come."""
     rows = np.ascontiguousarray(features, np.float32) + np.float32(0)  # there is one zero
     return rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0].argsort(kind="stable")
-
-
-def standardised(features: Features) -> Features:
-    """The same vectors about the origin and within 1, whose squares float32 can hold; maps depend on neither."""
-    wide = features.astype(np.float64)
-    wide -= wide.mean(axis=0)
-    spread = np.abs(wide).max(initial=0)
-    return np.ascontiguousarray(wide / spread if spread else wide, np.float32)
 
 
 def _in_place(descent: Descent, order: NDArray[np.intp]) -> Coordinates:
