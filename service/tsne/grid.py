@@ -18,7 +18,7 @@ from service.tsne.compiled import compiled, parallel, prange
 Four: TypeAlias = tuple[np.float32, np.float32, np.float32, np.float32]
 _WIDEST = 0.4
 """Largest distance of grid lines; the kernel's own width is 1. At 0.5 a map of 10,000 points diverged 1.2 % more."""
-_FEWEST, _MOST = 32, 1024
+_FEWEST, _MOST = 64, 1024
 """Lines of the grid in one direction: fewer would blur small maps, more would take too much memory."""
 _STEP = 1.25
 """Spacings are powers of this, so that the kernel's transform is seldom computed anew."""
