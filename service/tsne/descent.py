@@ -11,10 +11,9 @@ from service.tsne.exact import ExactRepulsion
 from service.tsne.grid import GridRepulsion
 
 MOST_EXACT = 3000
-"""Points in the plane up to which all pairs are quicker than a grid.
-
-A grid for the first steps of fewer points, while their map is small, saved a tenth and made maps a little worse.
-"""
+"""Points in the plane up to which all pairs are quicker than a grid."""
+_MOST_EXACT_SMALL = 1000
+"""Points in the plane up to which that is so even while exaggeration holds the map small, and its grid with it."""
 _EXAGGERATION = 12.0
 _ZERO, _ONE, _MOMENTUM = np.float32(0), np.float32(1), np.float32(0.8)
 _MORE, _LESS, _LEAST_GAIN = np.float32(0.2), np.float32(0.8), np.float32(0.01)
@@ -30,7 +29,10 @@ class Descent:
         self.places = places
         """(dimensions, n)"""
         self._affinities = affinities
-        self._repulsion = GridRepulsion(points) if dimensions == 2 and points > MOST_EXACT else ExactRepulsion(points)
+        exact, by_grid = ExactRepulsion(points), GridRepulsion(points)
+        is_plane = dimensions == 2
+        self._repulsion = by_grid if is_plane and points > MOST_EXACT else exact
+        self._early_repulsion = by_grid if is_plane and points > _MOST_EXACT_SMALL else exact
         self._motion = np.stack([np.zeros_like(places), np.ones_like(places)])
         self._forces = np.empty((2, dimensions, points), np.float32)
 
@@ -41,7 +43,8 @@ class Descent:
         doi:10.1038/s41467-019-13055-y).
         """
         attraction, repulsion = self._forces
-        normaliser = np.float32(1 / self._repulsion(self.places, repulsion))
+        repel = self._early_repulsion if is_exaggerated else self._repulsion
+        normaliser = np.float32(1 / repel(self.places, repulsion))
         attract(self.places, self._affinities, attraction)
         exaggeration = np.float32(_EXAGGERATION if is_exaggerated else 1)
         rate = np.float32(self.places.shape[1] / exaggeration)

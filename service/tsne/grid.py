@@ -18,7 +18,7 @@ from service.tsne.compiled import compiled, parallel, prange
 Four: TypeAlias = tuple[np.float32, np.float32, np.float32, np.float32]
 _WIDEST = 0.4
 """Largest distance of grid lines; the kernel's own width is 1. At 0.5 a map of 10,000 points diverged 1.2 % more."""
-_FEWEST, _MOST = 64, 1024
+_FEWEST, _MOST = 48, 1024
 """Lines of the grid in one direction: fewer would blur small maps, more would take too much memory."""
 _STEP = 1.25
 """Spacings are powers of this, so that the kernel's transform is seldom computed anew."""
@@ -32,7 +32,7 @@ class GridRepulsion:
     """Repulsion between points in the plane, by way of a grid."""
 
     def __init__(self, points: int) -> None:
-        self._kernels = np.empty(points, np.float32)
+        self._potentials = np.empty(points, np.float32)
 
     def __call__(self, places: NDArray[np.float32], forces: NDArray[np.float32]) -> float:
         """Fill `forces` (2, n) with about the sums over j of q_ij^2 (y_i - y_j), and return about the sum of all q_ij.
@@ -42,9 +42,10 @@ class GridRepulsion:
         lowest = places.min(axis=1)
         spacing, lines = _measure(float((places.max(axis=1) - lowest).max()))
         charges = _spread(places, lowest, np.float32(1 / spacing), lines)
-        potential = self._convolve(charges, _transform_of_kernel(spacing, 2 * lines))
-        _gather(places, lowest, np.float32(1 / spacing), potential, forces, self._kernels)
-        return float(self._kernels.sum(dtype=np.float64))
+        transform, least = _transform_of_kernel(spacing, 2 * lines)
+        _gather(places, lowest, np.float32(1 / spacing), self._convolve(charges, transform), forces, self._potentials)
+        points = len(self._potentials)
+        return float(self._potentials.sum(dtype=np.float64)) + points * (points * least - 1)  # without their own
 
     @staticmethod
     def _convolve(charges: NDArray[np.float32], transform: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -78,13 +79,18 @@ def _even_fast_length(least: int) -> int:
 
 
 @lru_cache(maxsize=8)
-def _transform_of_kernel(spacing: float, length: int) -> NDArray[np.float32]:
-    """The kernel's Fourier transform over those of the two splines that surround it, (length, length // 2 + 1)."""
-    distances = spacing * np.minimum(np.arange(length), length - np.arange(length))
-    kernel = 1 / (1 + distances[:, None] ** 2 + distances**2)
+def _transform_of_kernel(spacing: float, length: int) -> tuple[NDArray[np.float32], float]:
+    """The kernel's Fourier transform over those of the two splines that surround it, (length, length // 2 + 1).
+
+    It is the kernel's less its value at the grid's far end, which is the second result: on a small map all kernels are
+    about 1, and float32 could not tell how potentials differ.
+    """
+    squares = (spacing * np.minimum(np.arange(length), length - np.arange(length))) ** 2
+    square, far = squares[:, None] + squares, squares.max()
+    kernel = (far - square) / ((1 + square) * (1 + far))
     spline = (2 + np.cos(2 * np.pi * np.arange(length) / length)) / 3
     transform = fft.rfft2(kernel).real / (spline[:, None] * spline[: length // 2 + 1]) ** 2
-    return np.ascontiguousarray(transform, np.float32)
+    return np.ascontiguousarray(transform, np.float32), float(1 / (1 + far))
 
 
 @compiled
@@ -110,7 +116,7 @@ def _gather(
     scale: np.float32,
     potential: NDArray[np.float32],
     forces: NDArray[np.float32],
-    kernels: NDArray[np.float32],
+    potentials: NDArray[np.float32],
 ) -> None:
     """The potential at each point, and the force as half its negative gradient.
 
@@ -133,7 +139,7 @@ def _gather(
                 total += along[k] * level
                 fx += rise[k] * level
                 fy += along[k] * slope
-            kernels[i] = total - _ONE  # without its own
+            potentials[i] = total
             forces[0, i], forces[1, i] = -_HALF * scale * fx, -_HALF * scale * fy
 
 
