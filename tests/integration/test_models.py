@@ -286,7 +286,8 @@ def test_a_version_that_breaks_while_it_is_served_serves_on(
     path = place(digits_bundle, models, version=2, change=other_weights(0.5))
     wait_until(lambda: version_of(client) == 2)
     before = encode(client, digits_bundle).json()
-    (path / "model.pt").write_bytes(b"half of it")
+    (models / "broken.pt").write_bytes(b"half of it")
+    (models / "broken.pt").rename(path / "model.pt")  # at once: an empty file would be one more that is refused
     wait_until(lambda: refused(client) == 1)
     place(digits_bundle, models, name="other")  # so that the folder was looked at again
     wait_until(lambda: version_of(client, "other") == 1)
