@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace, path: Path) -> None:
             judge = Judge(spaces[0], labels) if len(spaces) == 1 else None
             for repeat in range(options.repeats):
                 for contestant in chosen:
-                    cost, maps = run(contestant, spaces)
+                    cost, maps = run(contestant, spaces, seed=repeat)
                     quality = judge.measure(maps[0]) if judge else None
                     results.runs.append(Run(size, space, contestant.name, repeat, cost, quality))
                     print(results.runs[-1], file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The process of one run: `python -m benchmarks.tsne.child PEER SETTING FOLDER`, in the peer's environment."""
+"""The process of one run: `python -m benchmarks.tsne.child PEER SETTING SEED FOLDER`, in the peer's environment."""
 
 import importlib
 import json
@@ -13,12 +13,12 @@ _WARM_UP = 1_100
 
 def main() -> None:
     """Warm up, lay out, write the maps and print what it took."""
-    peer, setting, folder = sys.argv[1:]
+    peer, setting, seed, folder = sys.argv[1:]
     spaces = [np.load(path) for path in sorted(Path(folder).glob("features-*.npy"))]
     embed = importlib.import_module(f"benchmarks.tsne.peers.{peer}").embed
-    embed([features[:_WARM_UP] for features in spaces], setting)
+    embed([features[:_WARM_UP] for features in spaces], setting, int(seed))
     wall, cpu = time.perf_counter(), time.process_time()
-    maps = embed(spaces, setting)
+    maps = embed(spaces, setting, int(seed))
     cost = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
     for place, found in enumerate(maps):
         np.save(Path(folder) / f"map-{place}.npy", found)

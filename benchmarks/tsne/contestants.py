@@ -55,7 +55,9 @@ class Cost:
     """The most memory that the process held, its libraries and the vectors included."""
 
 
-def run(contestant: Contestant, spaces: Sequence[NDArray[np.float32]]) -> tuple[Cost, list[NDArray[np.float32]]]:
+def run(
+    contestant: Contestant, spaces: Sequence[NDArray[np.float32]], seed: int
+) -> tuple[Cost, list[NDArray[np.float32]]]:
     """Lay vectors of each space out once, after small maps that warm everything up; a map is (n_samples, 2).
 
     Raises:
@@ -64,7 +66,8 @@ def run(contestant: Contestant, spaces: Sequence[NDArray[np.float32]]) -> tuple[
     with tempfile.TemporaryDirectory() as folder:
         for place, features in enumerate(spaces):
             np.save(Path(folder) / f"features-{place}.npy", features)
-        command = [str(contestant.python), "-m", "benchmarks.tsne.child", contestant.peer, contestant.setting, folder]
+        what = [contestant.peer, contestant.setting, str(seed), folder]
+        command = [str(contestant.python), "-m", "benchmarks.tsne.child", *what]
         output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
         maps = [np.load(Path(folder) / f"map-{place}.npy") for place in range(len(spaces))]
         return Cost(**json.loads(output)), maps

@@ -118,9 +118,13 @@ class Run:
         self._order = _canonical_order(self._features)
         points = standardised(self._features[self._order])
         count = max(1, int(3 * self._perplexity))
+
+        def look() -> None:
+            self._watch.look("neighbours", 0)
+
         with single_threaded_blas():
-            neighbours = find_neighbours(points, count, lambda: self._watch.look("neighbours", 0))
-            places = begin(points, self._dimensions, self._seed)
+            neighbours = find_neighbours(points, count, look)
+            places = begin(points, self._dimensions, self._seed, look)
         self._descent = Descent(places, Affinities.of(neighbours, self._perplexity))
 
     def descend(self, before_step: Callable[[], None] = lambda: None) -> Embedding:

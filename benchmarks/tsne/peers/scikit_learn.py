@@ -13,7 +13,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def embed(spaces: Sequence[NDArray[np.float32]], setting: str) -> list[NDArray[np.float32]]:
+def embed(spaces: Sequence[NDArray[np.float32]], setting: str, seed: int) -> list[NDArray[np.float32]]:
     """A map (n_samples, 2) of each."""
-    tsne = TSNE(random_state=0, **_SETTINGS[setting])
+    tsne = TSNE(random_state=seed, **_SETTINGS[setting])
     return [np.asarray(tsne.fit_transform(features), np.float32) for features in spaces]
