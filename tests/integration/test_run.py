@@ -192,8 +192,8 @@ def test_tensorboard_events_are_written_when_asked(
 
 @pytest.mark.timeout(600)
 def test_real_mnist_beats_pca_by_far_in_one_epoch(mnist_root: Path, tmp_path: Path, quiet: Console) -> None:
-    flags = {"dataset": "mnist", "data-root": mnist_root, "bottleneck": 30, "epochs": 1, "models-dir": tmp_path}
-    bundle = Bundle.open(train(resolve(None, flags), quiet))
+    flags = {"dataset": "mnist", "data-root": mnist_root, "bottleneck": 30, "epochs": 1, "threads": 1}
+    bundle = Bundle.open(train(resolve(None, flags | {"models-dir": tmp_path}), quiet))
     bundle.verify()
     assert len(bundle.reference.images) == 2000
     assert bundle.metrics.reconstruction["test"].pca_unclamped.squared_error == pytest.approx(13.87, abs=0.05)
