@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from service.arrays import Features
 
-_BLOCK_NUMBERS = 2**19
-"""Distances held at once."""
+_BLOCK_NUMBERS, _LEAST_ROWS = 2**19, 128
+"""Distances held at once, but of no fewer queries: each block reads all known vectors from memory."""
 _STRIDE = 16
 """Of how many distances the least is taken, to find out cheaply how near the nearest are."""
 _MOST_CANDIDATES = 8
@@ -104,7 +104,7 @@ def distance_blocks(queries: Features, known: Features, neighbours: int, *, with
         within: Whether the queries are the known vectors themselves, none of which is its own neighbour.
     """
     searched = _Known(known)
-    step = max(1, _BLOCK_NUMBERS // len(known))
+    step = max(_LEAST_ROWS, _BLOCK_NUMBERS // len(known))
     for start in range(0, len(queries), step):
         rows = slice(start, min(start + step, len(queries)))
         squared, slack = searched.squared_distances(queries[rows])
