@@ -50,7 +50,7 @@ class MapRun:
     async def news(self, seen: Mapping[Space, MapProgress], pause_s: float) -> list[MapProgress]:
         """Of each space the latest progress, where it is another than was seen; in the order in which it came.
 
-        None once `pause_s` has passed without, or when the run is over.
+        Empty once `pause_s` has passed without any, or when the run is over.
         """
         if not (unseen := self._beyond(seen)) and not self.is_over:
             with suppress(TimeoutError):

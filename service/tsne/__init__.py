@@ -11,9 +11,8 @@ from service.tsne.embedding import (
     Progress,
     Stopped,
     embed,
-    warm_up,
 )
-from service.tsne.together import Listener, embed_all
+from service.tsne.together import Listener, embed_all, warm_up
 
 __all__ = [
     "EXAGGERATED",

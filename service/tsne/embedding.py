@@ -13,7 +13,7 @@ from service.arrays import Features, standardised
 from service.maps import DEFAULT_PERPLEXITY, MIN_POINTS, Coordinates, largest_perplexity
 from service.tsne.affinities import Affinities
 from service.tsne.compiled import single_threaded_blas
-from service.tsne.descent import MOST_EXACT, Descent
+from service.tsne.descent import Descent
 from service.tsne.initial import begin
 from service.tsne.neighbours import find_neighbours
 
@@ -137,14 +137,6 @@ class Run:
             self._watch.look("exaggeration" if is_early else "refinement", iteration + 1, (descent, order))
         coordinates, divergence = _in_place(descent, order), descent.divergence()
         return Embedding(coordinates, divergence, self._perplexity, self._iterations, self._seed)
-
-
-def warm_up() -> None:
-    """Compile, or load from disk, all that any map needs, so that the first is not slower than others."""
-    kinds: list[tuple[int, Literal[2, 3]]] = [(MIN_POINTS, 2), (MOST_EXACT + 1, 2), (MIN_POINTS, 3)]
-    for points, dimensions in kinds:
-        features = np.random.default_rng(0).random((points, 2), np.float32)
-        embed(features, dimensions=dimensions, perplexity=1, iterations=1)
 
 
 class _Watch:

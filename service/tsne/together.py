@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Generic, Literal, TypeAlias, TypeVar
 
+import numpy as np
+
 from service.arrays import Features
-from service.maps import DEFAULT_PERPLEXITY
+from service.maps import DEFAULT_PERPLEXITY, MIN_POINTS
 from service.tsne.compiled import may_run_together, single_threaded_blas, threads, use_threads
+from service.tsne.descent import MOST_EXACT
 from service.tsne.embedding import Embedding, Progress, Run, Stopped
 
 Name = TypeVar("Name", bound=Hashable)
@@ -56,6 +59,14 @@ def embed_all(
     for failure in sorted(failures, key=lambda failure: isinstance(failure, Stopped)):
         raise failure  # what stopped the others comes first
     return {name: work.result() for name, work in works.items()}
+
+
+def warm_up() -> None:
+    """Compile, or load from disk, all that any map needs, so that the first is not slower than others."""
+    kinds: list[tuple[int, Literal[2, 3]]] = [(MIN_POINTS, 2), (MOST_EXACT + 1, 2), (MIN_POINTS, 3)]
+    for points, dimensions in kinds:
+        features = np.random.default_rng(0).random((points, 2), np.float32)
+        embed_all({"any": features}, dimensions=dimensions, perplexity=1, iterations=1)
 
 
 class _Crew(Generic[Name]):
