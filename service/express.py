@@ -7,22 +7,25 @@ way, as if this module were not there. So it knows how requests are answered, an
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from fastapi import Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
+from uvicorn._types import HTTPScope
+from uvicorn.protocols.utils import get_path_with_query_string
 
 from service.admission import Ticket
 from service.answer import RawHeader
 from service.batcher import Answers
-from service.calls import Call
 from service.context import MAX_HEADER_BYTES, own_headers, request_id_of
 from service.deadline import Deadline
+from service.errors import NotAcceptable
+from service.heads import Head, Heads
 from service.inputs import QUICK_BYTES
 from service.media import JSON, NPY, PNG
 from service.negotiation import negotiate
-from service.operation import Asked, Operation
+from service.operation import Asked
 from service.parts import Parts
 from service.problems import answer_to
 from service.served import ServedModel
@@ -30,7 +33,6 @@ from service.workers import QUICK_VALUES
 
 _BODIES = {media_type.encode(): media_type for media_type in (JSON, PNG, NPY)}
 """The bodies that can be read quickly, by their `Content-Type`, which has no parameters."""
-Headers: TypeAlias = dict[bytes, bytes]
 Answered: TypeAlias = Callable[[int, Sequence[RawHeader], bytes], None]
 """Takes the status, the headers and the body of an answer."""
 
@@ -40,54 +42,53 @@ class Express:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.heads = Heads()
 
-    def find(self, scope: Scope) -> Call | None:
+    def read_head(self, scope: Scope) -> Head | None:
         """What a request asks for, where it may be one to take."""
-        return self._parts.calls.find(scope)
-
-    def begin(self, call: Call, scope: Scope, body: bytes, answered: Answered) -> "Ride | None":
-        """Take a request, which calls `answered` later and once; or return None, and it must go the longer way."""
-        headers = _usual_headers(scope)
-        model = self._parts.registry.find(call.choice.name, call.choice.version)
-        if headers is None or model is None or len(body) > self._parts.settings.max_body_bytes:
+        call = self._parts.calls.find(scope)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if call is None or len(headers) != len(scope["headers"]) or b"content-encoding" in headers:
             return None
-        ticket = self._parts.admission.admit()
+        content_type = _BODIES.get(headers.get(b"content-type", b""))
+        size = sum(map(len, itertools.chain.from_iterable(scope["headers"])))
+        if content_type is None or size > MAX_HEADER_BYTES:
+            return None
+        accept, request_id = (headers.get(name, b"").decode("latin-1") for name in (b"accept", b"x-request-id"))
         try:
-            asked = self._read(call.operation, model, headers, body, ticket)
+            media_type = negotiate(accept, call.operation.offers)
+        except NotAcceptable:
+            return None
+        return Head(call, content_type, media_type, request_id, get_path_with_query_string(cast(HTTPScope, scope)))
+
+    def begin(self, head: Head, body: bytes, answered: Answered) -> "Ride | None":
+        """Take a request, which calls `answered` later and once; or return None, and it must go the longer way."""
+        parts, choice = self._parts, head.call.choice
+        model = parts.registry.find(choice.name, choice.version)
+        if model is None or len(body) > parts.settings.max_body_bytes:
+            return None
+        ticket = parts.admission.admit()
+        try:
+            asked = self._read(head, model, body, ticket)
         except Exception:  # a refusal, or a defect: the longer way says which
             asked = None
         if asked is None:
             ticket.release()
             return None
-        return Ride(self._parts, call, asked, ticket, request_id_of(_text(headers, b"x-request-id")), answered)
+        return Ride(parts, head, asked, ticket, answered)
 
-    def _read(
-        self, operation: Operation, model: ServedModel, headers: Headers, body: bytes, ticket: Ticket
-    ) -> Asked | None:
-        reader, content_type = model.reader(operation.takes), _BODIES[headers[b"content-type"]]
-        if content_type not in reader.media_types or len(body) > QUICK_BYTES:
+    def _read(self, head: Head, model: ServedModel, body: bytes, ticket: Ticket) -> Asked | None:
+        reader = model.reader(head.call.operation.takes)
+        if head.content_type not in reader.media_types or len(body) > QUICK_BYTES:
             return None
-        media_type = negotiate(_text(headers, b"accept"), operation.offers)
         deadline = Deadline.after(self._parts.settings.request_timeout_s)
         ticket.__enter__()
         ticket.hold_bytes(len(body))
-        inputs = reader.read_quickly(content_type, body, deadline)
+        inputs = reader.read_quickly(head.content_type, body, deadline)
         if inputs is None or inputs.count * model.most_values > QUICK_VALUES:
             return None
         ticket.hold_images(inputs.count)
-        return Asked(model, inputs, media_type, deadline)
-
-
-def _usual_headers(scope: Scope) -> Headers | None:
-    """The headers by name, where there is nothing special about them."""
-    headers: Headers = dict(scope["headers"])
-    is_usual = len(headers) == len(scope["headers"]) and b"content-encoding" not in headers
-    size = sum(map(len, itertools.chain.from_iterable(scope["headers"])))
-    return headers if is_usual and headers.get(b"content-type") in _BODIES and size <= MAX_HEADER_BYTES else None
-
-
-def _text(headers: Headers, name: bytes) -> str:
-    return headers.get(name, b"").decode("latin-1")
+        return Asked(model, inputs, head.media_type, deadline)
 
 
 class Ride:
@@ -95,12 +96,11 @@ class Ride:
 
     __slots__ = ("_answered", "_asked", "_call", "_entry", "_parts", "_request_id", "_started", "_ticket")
 
-    def __init__(
-        self, parts: Parts, call: Call, asked: Asked, ticket: Ticket, request_id: str, answered: Answered
-    ) -> None:
-        self._parts, self._call, self._asked, self._ticket = parts, call, asked, ticket
-        self._request_id, self._answered = request_id, answered
+    def __init__(self, parts: Parts, head: Head, asked: Asked, ticket: Ticket, answered: Answered) -> None:
+        self._parts, self._call, self._asked, self._ticket = parts, head.call, asked, ticket
+        self._request_id, self._answered = request_id_of(head.request_id), answered
         self._started = time.perf_counter()
+        call = head.call
         parts.telemetry.count_images(asked.model.name, call.operation.name, asked.inputs.count)
         parts.timekeeper.add(self)
         self._entry = call.operation.batcher(asked.model).submit(asked.rows, asked.deadline, self._computed)

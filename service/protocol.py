@@ -1,8 +1,9 @@
 """uvicorn's HTTP protocol, with a way out of the line for requests that need no ASGI task.
 
-For a small request, starting a task, passing messages through coroutines and checking each header of the answer take
-longer than the model. Parsing, connections, pipelining and everything unusual stay uvicorn's: only a request that came
-in one piece, on a connection on which nothing else is under way, is offered to `Express` before its task would start.
+For a small request, parsing its head, starting a task, passing messages through coroutines and checking each header of
+the answer take longer than the model. Parsing, connections, pipelining and everything unusual stay uvicorn's: only a
+request that came in one piece, on a connection on which nothing else is under way, is offered to `Express` before its
+task would start. The head of one that was taken is remembered; where it comes again, the parser is passed by as well.
 """
 
 from collections.abc import Sequence
@@ -10,24 +11,46 @@ from typing import Any, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
+from uvicorn.protocols.utils import get_client_addr
 
 from service.answer import RawHeader
-from service.calls import Call
 from service.express import Express, Ride
+from service.heads import Head
 
 
 class ExpressProtocol(HttpToolsProtocol):
     """One connection."""
 
     _is_parsing = False
-    _held: tuple[RequestResponseCycle, Call] | None = None
+    _is_between = True
+    """Whether the parser stands between two messages, and has taken no more than whole ones."""
+    _is_declined = False
+    """Whether what is being parsed was offered already."""
+    _held: tuple[RequestResponseCycle, Head] | None = None
     """A request that may be taken, once its body is there."""
     _ride: Ride | None = None
     """The request that was taken, until it is answered."""
+    _head: Head
+    """Its head."""
+    _cycle: RequestResponseCycle | None = None
+    """What the parser made of it; None where it was passed by."""
+    _behind = b""
+    """What came behind a request that the parser does not know of."""
+    _is_last = False
+    """Whether the connection ends with the answer to such a request."""
+    _idle_since = 0.0
+    """When such a request was last answered, on the event loop's clock."""
 
     def data_received(self, data: bytes) -> None:
-        """Parse; what is then still without its whole body goes the longer way."""
+        """Take what is known; parse anything else, and what is then still without its whole body goes the longer way."""
+        if self._ride is not None and self._cycle is None:
+            self._behind += data
+            self.flow.pause_reading()
+            return
+        was_between = self._is_between and self._is_free()
+        self._is_declined = False
+        if was_between and self._take(data):
+            return
         self._is_parsing = True
         super().data_received(data)
         self._is_parsing = False
@@ -36,10 +59,18 @@ class ExpressProtocol(HttpToolsProtocol):
             self._held = None
             if not self.transport.is_closing():
                 super()._start_asgi_task(cycle, self.app)
+        elif was_between and self._ride is not None and self._is_between:
+            self._express().heads.remember(data, self._head)
+
+    def on_message_begin(self) -> None:
+        """Note that the parser is within a message."""
+        self._is_between = False
+        super().on_message_begin()
 
     def on_message_complete(self) -> None:
         """Offer a request that was held."""
         super().on_message_complete()
+        self._is_between = not self.parser.should_upgrade()  # after which anything may come
         if self._held is not None and self._held[0] is self.cycle:
             held, self._held = self._held, None
             self._offer(*held)
@@ -51,43 +82,93 @@ class ExpressProtocol(HttpToolsProtocol):
             ride, self._ride = self._ride, None
             ride.leave()
 
+    def shutdown(self) -> None:
+        """Answer what is under way, and close."""
+        if self._ride is not None and self._cycle is None:
+            self._is_last = True
+        else:
+            super().shutdown()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close, if nothing came since the timer was set: where the parser is passed by, the timer is left alone."""
+        idle_s = 0.0 if self._ride is not None else self.loop.time() - self._idle_since
+        if idle_s < self.timeout_keep_alive:
+            self._set_keep_alive(self.timeout_keep_alive - idle_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _set_keep_alive(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _express(self) -> Express:
+        return cast(Express, self.app_state["express"])
+
+    def _is_free(self) -> bool:
+        """Whether nothing is under way on this connection, and it stays."""
+        is_done = self.cycle is None or (self.cycle.response_complete and self.cycle.keep_alive)
+        return is_done and not self.flow.write_paused and not self.transport.is_closing()
+
+    def _take(self, data: bytes) -> bool:
+        """Take a request whose head is known, past the parser."""
+        if "express" not in self.app_state or (found := self._express().heads.find(data)) is None:
+            return False
+        self._begin(*found, None)
+        self._is_declined = self._ride is None
+        return not self._is_declined
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        express: Express | None = self.app_state.get("express")
-        call = express.find(cast(Scope, cycle.scope)) if express is not None and app is self.app else None
-        if call is None or not cycle.keep_alive or cycle.waiting_for_100_continue or self.flow.write_paused:
+        head = None
+        may_be = app is self.app and cycle.keep_alive and not cycle.waiting_for_100_continue
+        if may_be and not self._is_declined and not self.flow.write_paused and "express" in self.app_state:
+            head = self._express().read_head(cast(Scope, cycle.scope))
+        if head is None:
             super()._start_asgi_task(cycle, app)
         elif not cycle.more_body:
-            self._offer(cycle, call)
+            self._offer(cycle, head)
         elif self._is_parsing:
-            self._held = cycle, call
+            self._held = cycle, head
         else:  # it came behind another, and not as a whole
             super()._start_asgi_task(cycle, app)
 
-    def _offer(self, cycle: RequestResponseCycle, call: Call) -> None:
-        express: Express = self.app_state["express"]
-
-        def answered(status: int, headers: Sequence[RawHeader], body: bytes) -> None:
-            self._ride = None
-            self._answer(cycle, status, headers, body)
-
-        self._ride = express.begin(call, cast(Scope, cycle.scope), bytes(cycle.body), answered)
+    def _offer(self, cycle: RequestResponseCycle, head: Head) -> None:
+        self._begin(head, bytes(cycle.body), cycle)
         if self._ride is None:
             super()._start_asgi_task(cycle, self.app)
 
-    def _answer(self, cycle: RequestResponseCycle, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
+    def _begin(self, head: Head, body: bytes, cycle: RequestResponseCycle | None) -> None:
+        self._head, self._cycle = head, cycle
+        self._ride = self._express().begin(head, body, self._answer)
+
+    def _answer(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         """Write an answer as `RequestResponseCycle.send` does, in one piece; all its headers are the service's own."""
-        if cycle.access_log:
-            cycle.access_logger.info(
-                '%s - "%s %s HTTP/%s" %d', get_client_addr(cycle.scope), cycle.scope["method"],
-                get_path_with_query_string(cycle.scope), cycle.scope["http_version"], status,
-            )  # fmt: skip
+        cycle, self._ride = self._cycle, None
+        if self.access_log:
+            client = get_client_addr(cast(Any, {"client": self.client}))
+            self.access_logger.info('%s - "%s %s HTTP/%s" %d', client, "POST", self._head.target, "1.1", status)
+        is_last = self._is_last if cycle is None else not cycle.keep_alive
         lines = [STATUS_LINE[status]]
-        for name, value in [*cycle.default_headers, *headers]:
+        for name, value in [*self.server_state.default_headers, *headers]:
             lines += (name, b": ", value, b"\r\n")
-        lines += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
+        lines += (b"connection: close\r\n\r\n" if is_last else b"\r\n", body)
         self.transport.write(b"".join(lines))
-        cycle.response_started = cycle.response_complete = True
-        cycle.message_event.set()
-        if not cycle.keep_alive:
+        if is_last:
             self.transport.close()
-        cycle.on_response()
+        if cycle is None:
+            self._go_on()
+        else:
+            cycle.response_started = cycle.response_complete = True
+            cycle.message_event.set()
+            cycle.on_response()
+
+    def _go_on(self) -> None:
+        """Do what `on_response_complete` does, after a request that the parser does not know of."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._set_keep_alive(self.timeout_keep_alive)
+        if self._behind:
+            data, self._behind = self._behind, b""
+            self.flow.resume_reading()
+            self.data_received(data)

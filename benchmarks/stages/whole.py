@@ -38,8 +38,8 @@ def _begin(scene: Scene, body: Body) -> Callable[[Callable[[], None]], None]:
                 raise SystemExit(f"answered {status}: {content[:200].decode(errors='replace')}")
             answered()
 
-        call = express.find(scope)
-        if call is None or express.begin(call, scope, body.content, done) is None:
+        head = express.read_head(scope)
+        if head is None or express.begin(head, body.content, done) is None:
             raise SystemExit(f"a request of {body.media_type} is not taken by the express way")
 
     return begin
