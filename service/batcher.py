@@ -161,6 +161,7 @@ class Batcher:
     async def _serve(self) -> None:
         """Compute batch after batch, until nothing waits any more."""
         while True:
+            await self._gather()
             if self._batching.max_delay_s:
                 await self._fill()
             self._batch = self._next_batch()
@@ -182,6 +183,16 @@ class Batcher:
             self._batch, self._waiting = [], []
             for entry in waiting:
                 entry.end(InternalError("The service could not compute this; try again."))
+
+    async def _gather(self) -> None:
+        """Let the event loop read on while each of its turns brings more: what is there already may as well come along.
+
+        It takes no time for a lone request, and lets in clients that come at once, of which each turn accepts one.
+        """
+        known = 1
+        while known < len(self._waiting) < self._batching.max_batch_size:
+            known = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _fill(self) -> None:
         """Wait until a batch is full, or the first of those who wait has done so for `max_delay_s`."""

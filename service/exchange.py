@@ -62,8 +62,8 @@ class Exchange:
                 inputs = await self.parts.workers.decode(
                     lambda: reader.read(content_type, body.pop(), self.deadline), len(body[0])
                 )
-            ticket.hold_images(inputs.count)
-            self.parts.telemetry.count_images(self.model.name, self.scope["route"].path[1:], inputs.count)
+            ticket.hold_images(inputs.size)
+            self.parts.telemetry.count_images(self.model.name, self.scope["route"].path[1:], inputs.size)
             yield inputs
 
     async def answer(self, media_type: str, write: Callable[[], bytes], values: int = BULK_VALUES) -> Answer:

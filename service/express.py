@@ -85,9 +85,9 @@ class Express:
         ticket.__enter__()
         ticket.hold_bytes(len(body))
         inputs = reader.read_quickly(head.content_type, body, deadline)
-        if inputs is None or inputs.count * model.most_values > QUICK_VALUES:
+        if inputs is None or inputs.size * model.most_values > QUICK_VALUES:
             return None
-        ticket.hold_images(inputs.count)
+        ticket.hold_images(inputs.size)
         return Asked(model, inputs, head.media_type, deadline)
 
 
@@ -101,7 +101,7 @@ class Ride:
         self._request_id, self._answered = request_id_of(head.request_id), answered
         self._started = time.perf_counter()
         call = head.call
-        parts.telemetry.count_images(asked.model.name, call.operation.name, asked.inputs.count)
+        parts.telemetry.count_images(asked.model.name, call.operation.name, asked.inputs.size)
         parts.timekeeper.add(self)
         self._entry = call.operation.batcher(asked.model).submit(asked.rows, asked.deadline, self._computed)
 

@@ -1,9 +1,9 @@
 """What a request's body holds, whichever of its forms it comes in: images, latents, or the wish for the reference."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,18 +52,17 @@ IMAGES, LATENTS = frozenset({Kind.IMAGES}), frozenset({Kind.LATENTS})
 """What most routes take."""
 
 
-@dataclass(slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """A body that was read: images, latents, or the wish for the reference, with labels and ids if there were some."""
 
     kind: Kind
-    pixels: Pixels = field(default_factory=lambda: _NO_PIXELS)
-    latents: Latents = field(default_factory=lambda: _NO_LATENTS)
+    pixels: Pixels = _NO_PIXELS
+    latents: Latents = _NO_LATENTS
     labels: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many images or latents the body holds."""
         return len(self.pixels) + len(self.latents)
 
@@ -164,6 +163,10 @@ class BodyReader:
 
     def _read_numbers(self, body: bytes) -> Inputs | None:
         """The only images or latents of a JSON body, where they are nothing but numbers, and all right."""
+        if self._keys == ("images",) and len(body) <= self.max_json_values:
+            pixels = self.images.from_only_numbers(body)
+            if pixels is not None:
+                return Inputs(Kind.IMAGES, pixels=pixels)
         document = JsonObject(body, self._known_keys, self.max_json_values)
         if len(self._keys) != 1 or self._keys[0] not in document or "labels" in document or "ids" in document:
             return None

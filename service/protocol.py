@@ -42,7 +42,7 @@ class ExpressProtocol(HttpToolsProtocol):
     """When such a request was last answered, on the event loop's clock."""
 
     def data_received(self, data: bytes) -> None:
-        """Take what is known; parse anything else, and what is then still without its whole body goes the longer way."""
+        """Take what is known, and parse the rest; what is then without its whole body goes the longer way."""
         if self._ride is not None and self._cycle is None:
             self._behind += data
             self.flow.pause_reading()

@@ -21,7 +21,7 @@ def stages(scene: Scene) -> Iterator[Stage]:
 
 
 def _of_one_body(name: str, body: Body, reader: BodyReader, deadline: Deadline) -> Iterator[Stage]:
-    if reader.read(body.media_type, body.content, deadline).count != body.images:
+    if reader.read(body.media_type, body.content, deadline).size != body.images:
         raise SystemExit(f"{name}: another number of images was read")
     taken = reader.read_quickly(body.media_type, body.content, deadline) is not None
     quick = repeated(lambda: reader.read_quickly(body.media_type, body.content, deadline))

@@ -78,7 +78,7 @@ async def interpolate(exchange: ExchangeDep, options: Annotated[Options, Query()
     media_type = exchange.negotiate(ANIMATION_ANSWERS)
     model = exchange.model
     async with exchange.inputs(IMAGES | LATENTS) as inputs:
-        _check_size(options, inputs.count, model.bundle.manifest.image, media_type, exchange.parts.settings)
+        _check_size(options, inputs.size, model.bundle.manifest.image, media_type, exchange.parts.settings)
         frames = await _walk(exchange, inputs, options.walk())
         return await exchange.answer(media_type, lambda: _write(media_type, model, frames, options, exchange.deadline))
 
@@ -93,7 +93,7 @@ async def _walk(exchange: Exchange, inputs: Inputs, walk: Walk) -> Frames:
         points = await model.encode(inputs.pixels, exchange.deadline) if are_images else inputs.latents
         path = path_through(points, walk.steps, walk.method)
         by_space["latent"] = await model.decode(path, exchange.deadline)
-    return await run(lambda: Frames.of(walk, by_space, inputs.count))
+    return await run(lambda: Frames.of(walk, by_space, inputs.size))
 
 
 def _check_size(options: Options, stops: int, image: ImageFormat, media_type: str, settings: Settings) -> None:

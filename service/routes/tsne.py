@@ -111,7 +111,7 @@ async def _place(exchange: Exchange, options: Options) -> Response:
     _check_placing(options)
     model, deadline = exchange.model, exchange.deadline
     async with exchange.inputs(_PLACED) as inputs:
-        check_labels(inputs.ids, inputs.count, "id")
+        check_labels(inputs.ids, inputs.size, "id")
         latents = inputs.latents if len(inputs.latents) else await model.encode(inputs.pixels, deadline)
         found = await exchange.parts.workers.run(
             lambda: model.latent_map.place(latents, deadline, optimise=options.optimise)
@@ -165,7 +165,7 @@ async def _job(exchange: Exchange, inputs: Inputs, options: Options, picture: Pi
     """The job of a map; refuses what cannot be laid out before the models compute anything."""
     model, reference = exchange.model, exchange.model.bundle.reference
     is_reference = inputs.kind == Kind.REFERENCE
-    count = len(reference.images) if is_reference else inputs.count
+    count = len(reference.images) if is_reference else inputs.size
     at_most = exchange.parts.settings.max_map_points
     if count > at_most:
         raise TooManyPoints(f"A map may have {at_most} points, got {count}.")
