@@ -57,7 +57,7 @@ class Exchange:
         media_type = reader.check_media_type(content_type)
         with self.parts.admission.admit() as ticket, self.in_time() as block:
             body = [await self._read_body(ticket, block)]  # in a list, so that it can be let go of
-            inputs = reader.read_quickly(media_type, body[0], self.deadline)
+            inputs = reader.read_quickly(media_type, body[0])
             if inputs is None:
                 inputs = await self.parts.workers.decode(
                     lambda: reader.read(content_type, body.pop(), self.deadline), len(body[0])

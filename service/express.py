@@ -84,7 +84,7 @@ class Express:
         deadline = Deadline.after(self._parts.settings.request_timeout_s)
         ticket.__enter__()
         ticket.hold_bytes(len(body))
-        inputs = reader.read_quickly(head.content_type, body, deadline)
+        inputs = reader.read_quickly(head.content_type, body)
         if inputs is None or inputs.size * model.most_values > QUICK_VALUES:
             return None
         ticket.hold_images(inputs.size)

@@ -42,6 +42,15 @@ class ImageReader:
         """
         return self._collect(files, self._decode, deadline)
 
+    def from_file(self, file: bytes) -> Pixels:
+        """One encoded file -> (1, height, width, channels), as `from_files` does it of several.
+
+        Raises:
+            InvalidImage, ImageTooLarge: It cannot be decoded.
+        """
+        pixels: Pixels = self._decode(file)[None]
+        return pixels
+
     def from_json(self, body: JsonObject, deadline: Deadline) -> Pixels:
         """The member `images` of a body: base64, data URIs or numbers, also mixed.
 

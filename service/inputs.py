@@ -111,7 +111,7 @@ class BodyReader:
             raise UnsupportedMediaType(f"Send a Content-Type among {offered}.", headers={"Accept-Post": offered})
         return media_type
 
-    def read_quickly(self, media_type: str, body: bytes, deadline: Deadline) -> Inputs | None:
+    def read_quickly(self, media_type: str, body: bytes) -> Inputs | None:
         """Read a small body in some 200 us at most, so that the event loop can; None where `read` has to.
 
         That is so where anything may take longer, or is wrong. It is made of the parts of `read`, so that it accepts
@@ -127,7 +127,7 @@ class BodyReader:
                 is_slow = array.dtype.itemsize == 2 and len(body) > QUICK_BYTES  # half floats: 10 ns each
                 return None if is_slow else self._of_array(array)
             if media_type == PNG and is_small_png(body):
-                return Inputs(Kind.IMAGES, pixels=self.images.from_files([body], deadline))
+                return Inputs(Kind.IMAGES, pixels=self.images.from_file(body))
         except Refusal:
             pass
         return None

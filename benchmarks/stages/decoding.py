@@ -23,7 +23,7 @@ def stages(scene: Scene) -> Iterator[Stage]:
 def _of_one_body(name: str, body: Body, reader: BodyReader, deadline: Deadline) -> Iterator[Stage]:
     if reader.read(body.media_type, body.content, deadline).size != body.images:
         raise SystemExit(f"{name}: another number of images was read")
-    taken = reader.read_quickly(body.media_type, body.content, deadline) is not None
-    quick = repeated(lambda: reader.read_quickly(body.media_type, body.content, deadline))
+    taken = reader.read_quickly(body.media_type, body.content) is not None
+    quick = repeated(lambda: reader.read_quickly(body.media_type, body.content))
     yield Stage(GROUP, f"{name}: read_quickly{'' if taken else ' declines'}", quick)
     yield Stage(GROUP, f"{name}: read", repeated(lambda: reader.read(body.media_type, body.content, deadline)))

@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -1001,3 +1002,102 @@ def test_many_clients_at_once_each_get_their_own_answers(server: StartServer, di
         assert counted(after)["hourglass_queue_images"] == 0
     running.stop()
     assert "Traceback" not in running.log
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_head_that_is_known_is_not_parsed_again(ways: Ways, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, parsed = raw(ways.good[path], f"X-Path: {path}"), list[bytes]()
+    ways.prime(path, "")
+    parse = HttpToolsProtocol.data_received
+
+    def noting(self: HttpToolsProtocol, data: bytes) -> None:
+        parsed.append(data)
+        parse(self, data)
+
+    monkeypatch.setattr(HttpToolsProtocol, "data_received", noting)
+    first = ways.express.send(one)
+    with ways.express.connect() as connection:
+        for _ in range(3):
+            connection.sendall(one)
+            assert read_replies(connection) == first
+        connection.sendall(one[:-1])
+        ways.express.settle()
+        connection.sendall(one[-1:])
+        assert read_replies(connection) == first
+    assert [data for data in parsed if data.startswith(one[:-1])] == [one, one[:-1]]
+    broken = Case(path, b"broken", NPY, headers=(("X-Path", path),))
+    assert [ways.ask(broken).status for _ in range(2)] == [400, 400]
+
+
+def read_all(listening: Listening, data: bytes) -> bytes:
+    """All that is answered until the connection is closed, but for ids and dates."""
+    with listening.connect() as connection:
+        connection.sendall(data)
+        answers = b"".join(iter(lambda: connection.recv(65_536), b""))
+    return re.sub(rb"\r\n(date|x-request-id): [^\r]*|\"request_id\":\"[^\"]*\"", b"", answers)
+
+
+def test_heads_with_a_few_changed_bytes_are_answered_alike(ways: Ways) -> None:
+    good = ways.good["/encode"]
+    ways.prime("/encode", "")
+    known = raw(good, "Accept: */*", "X-Last: 1")
+    ways.express.send(known)
+    random_ = random.Random(7)
+    digits = known.index(b": ", known.index(b"Length")) + 2, known.index(b"\r\nContent-Type")
+    end = raw(Case("/health/live", b"", None, method="GET", headers=(("Connection", "close"),)))
+    places = [place for place in range(len(known) - len(good.content)) if not digits[0] <= place < digits[1]]
+    for _ in range(150):
+        place, other = random_.choice(places), bytes([random_.choice(b"\r\n\t :;,aZ09\x00\x7f\xff-")])
+        changed = known[:place] + random_.choice([other, b"", other + known[place : place + 1]]) + known[place + 1 :]
+        assert read_all(ways.express, changed + end) == read_all(ways.uvicorn, changed + end), changed
+
+
+def test_what_comes_behind_a_request_that_was_not_parsed_is_answered_after_it(ways: Ways) -> None:
+    good = ways.good["/encode"]
+    known, in_chunks, bad = raw(good), chunked(good, [5]), raw(Case("/encode", b"broken", NPY))
+    health = raw(Case("/health/live", b"", None, method="GET"))
+    ways.prime("/encode", "")
+    behind = [known, known + bad + health, known[:40], known[40:-1], known[-1:] + health, in_chunks, known]
+    whole = [known, known, bad, health, known, health, in_chunks, known]
+    with ways.express.connect() as connection:
+        with busy(ways.express.parts):
+            for data in behind:
+                connection.sendall(data)
+                ways.express.settle()
+                assert ways.express.metrics()["hourglass_queue_images"] == 1
+        assert read_replies(connection, len(whole)) == [ways.uvicorn.send(one)[0] for one in whole]
+
+
+def test_a_service_that_stops_answers_what_was_not_parsed_and_closes(ways: Ways) -> None:
+    with ways.express.connect() as connection:
+        with busy(ways.express.parts):
+            serving = begin_unparsed(ways, connection)
+            serving.loop.call_soon_threadsafe(serving.shutdown)
+            ways.express.settle()
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.count(b"\r\nconnection: close\r\n") == 1
+
+
+def test_a_connection_of_requests_that_are_not_parsed_is_closed_once_it_is_idle(ways: Ways) -> None:
+    with ways.express.connect() as connection:
+        with busy(ways.express.parts):
+            serving = begin_unparsed(ways, connection)
+            serving.timeout_keep_alive = 1
+            serving.loop.call_soon_threadsafe(serving.timeout_keep_alive_handler)  # as if the time had passed
+            ways.express.settle()
+        assert read_replies(connection)[0].status == 200
+        began = time.monotonic()
+        assert connection.recv(1) == b""
+        assert 0.5 < time.monotonic() - began < 10
+
+
+def begin_unparsed(ways: Ways, connection: socket.socket) -> Noting:
+    """The protocol of a connection, on which a request is under way that was not parsed."""
+    ways.prime("/encode", "")
+    connection.sendall(raw(ways.good["/encode"]))
+    wait_until(lambda: ways.express.metrics()["hourglass_queue_images"] == 1)
+    (serving,) = (one for one in ways.express.server.server_state.connections if getattr(one, "_ride", None))
+    assert isinstance(serving, Noting)
+    assert serving._cycle is None
+    return serving

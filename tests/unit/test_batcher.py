@@ -115,6 +115,27 @@ def test_what_waits_while_the_model_computes_becomes_one_batch_in_order() -> Non
     assert model.batches == [[0], [1, 2, 3, 4]]
 
 
+def test_what_comes_turn_by_turn_of_the_event_loop_is_gathered() -> None:
+    model = Model()
+
+    async def scenario(batcher: Batcher) -> list[list[float]]:
+        answers: list[float] = []
+
+        def done(result: Answers | Exception) -> None:
+            assert isinstance(result, list)
+            answers.extend(result[0][:, 0].tolist())
+
+        batcher.submit(rows(0), Deadline.after(FAR), done)
+        for number in range(1, 5):
+            batcher.submit(rows(number), Deadline.after(FAR), done)
+            await asyncio.sleep(0)
+        await until(lambda: len(answers) == 5)
+        return [answers]
+
+    assert run(scenario, model, max_batch_size=9, inline_rows=9) == [[0.5, 1.5, 2.5, 3.5, 4.5]]
+    assert model.batches == [[0, 1, 2, 3, 4]]
+
+
 @pytest.mark.parametrize(("size", "sizes"), [(1, [1] * 10), (4, [4, 4, 2]), (5, [5, 5]), (10, [10]), (256, [10])])
 def test_a_request_is_computed_in_batches_and_answered_in_order(size: int, sizes: list[int]) -> None:
     model = Model()

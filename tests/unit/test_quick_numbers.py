@@ -6,20 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.deadline import Deadline
 from service.inputs import IMAGES, BodyReader, InputLimits
 from service.json_body import JsonObject
 from service.manifest import ImageFormat
 from service.media import JSON
 
-DEADLINE = Deadline.after(60)
 READER = BodyReader.of(
     IMAGES, ImageFormat(height=2, width=3, channels=1, range=(0.0, 1.0)), 4, InputLimits(10, 100, 1000)
 )
 
 
 def quickly(images: Any, **others: Any) -> Any:
-    inputs = READER.read_quickly(JSON, json.dumps({"images": images, **others}).encode(), DEADLINE)
+    inputs = READER.read_quickly(JSON, json.dumps({"images": images, **others}).encode())
     return None if inputs is None else inputs.pixels
 
 
