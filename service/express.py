@@ -7,13 +7,11 @@ way, as if this module were not there. So it knows how requests are answered, an
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from fastapi import Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
-from uvicorn._types import HTTPScope
-from uvicorn.protocols.utils import get_path_with_query_string
 
 from service.admission import Ticket
 from service.answer import RawHeader
@@ -44,8 +42,8 @@ class Express:
         self._parts = parts
         self.heads = Heads()
 
-    def read_head(self, scope: Scope) -> Head | None:
-        """What a request asks for, where it may be one to take."""
+    def read_head(self, scope: Scope, target: str) -> Head | None:
+        """What a request asks for, where it may be one to take; `target` is how the access log names it."""
         call = self._parts.calls.find(scope)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if call is None or len(headers) != len(scope["headers"]) or b"content-encoding" in headers:
@@ -59,7 +57,7 @@ class Express:
             media_type = negotiate(accept, call.operation.offers)
         except NotAcceptable:
             return None
-        return Head(call, content_type, media_type, request_id, get_path_with_query_string(cast(HTTPScope, scope)))
+        return Head(call, content_type, media_type, request_id, target)
 
     def begin(self, head: Head, body: bytes, answered: Answered) -> "Ride | None":
         """Take a request, which calls `answered` later and once; or return None, and it must go the longer way."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.utils import get_client_addr
+from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from service.answer import RawHeader
 from service.express import Express, Ride
@@ -120,7 +120,8 @@ class ExpressProtocol(HttpToolsProtocol):
         head = None
         may_be = app is self.app and cycle.keep_alive and not cycle.waiting_for_100_continue
         if may_be and not self._is_declined and not self.flow.write_paused and "express" in self.app_state:
-            head = self._express().read_head(cast(Scope, cycle.scope))
+            target = get_path_with_query_string(cycle.scope) if self.access_log else ""
+            head = self._express().read_head(cast(Scope, cycle.scope), target)
         if head is None:
             super()._start_asgi_task(cycle, app)
         elif not cycle.more_body:

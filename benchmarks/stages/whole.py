@@ -38,7 +38,7 @@ def _begin(scene: Scene, body: Body) -> Callable[[Callable[[], None]], None]:
                 raise SystemExit(f"answered {status}: {content[:200].decode(errors='replace')}")
             answered()
 
-        head = express.read_head(scope)
+        head = express.read_head(scope, PATH)
         if head is None or express.begin(head, body.content, done) is None:
             raise SystemExit(f"a request of {body.media_type} is not taken by the express way")
 

@@ -5,6 +5,7 @@ import contextlib
 import io
 import itertools
 import json
+import logging
 import random
 import re
 import socket
@@ -1090,6 +1091,19 @@ def test_a_connection_of_requests_that_are_not_parsed_is_closed_once_it_is_idle(
         began = time.monotonic()
         assert connection.recv(1) == b""
         assert 0.5 < time.monotonic() - began < 10
+
+
+def test_the_access_log_has_a_line_for_each_request(ways: Ways, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "uvicorn.access")
+    ways.prime("/encode", "model=digits")
+    one = raw(Case("/encode", ways.good["/encode"].content, NPY, "model=digits", headers=(("X-Logged", "1"),)))
+    caplog.clear()
+    with ways.express.connect() as connection:
+        for _ in range(3):
+            connection.sendall(one)
+            read_replies(connection)
+        line = f'127.0.0.1:{connection.getsockname()[1]} - "POST /encode?model=digits HTTP/1.1" 200'
+    assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"] == [line] * 3
 
 
 def begin_unparsed(ways: Ways, connection: socket.socket) -> Noting:

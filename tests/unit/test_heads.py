@@ -39,8 +39,8 @@ def test_a_head_is_known_whatever_the_length_of_the_body(name: bytes) -> None:
         request(b"{}", b"1"), request(b"{}", b"3"), request(b"{}", b""), request(b"{}", b"2 "), request(b"{}", b" 2"),
         request(b"{}", b"+2"), request(b"{}", b"-2"), request(b"{}", b"2_"), request(b"{}", b"0x2"),
         request(b"{}", b"2,2"), request(b"{}", b"0000000002"), request(b"{}", "²".encode()), request(b"{}")[:-1],
-        request(b"{}")[:-3], request(b"{}") + b"x", request(b"{}") * 2, b"\r\n" + request(b"{}"), b"x", b"", b"\r\n\r\n",
-        request(b"{}").replace(b"\r\n", b"\n"),
+        request(b"{}")[:-3], request(b"{}") + b"x", request(b"{}") * 2, b"\r\n" + request(b"{}"), b"x", b"",
+        b"\r\n\r\n", request(b"{}").replace(b"\r\n", b"\n"),
     ],
 )  # fmt: skip
 def test_anything_else_is_not(other: bytes) -> None:
