@@ -1,5 +1,6 @@
 """Whole runs, as a user starts, stops, kills, resumes and repeats them."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from service.bundle import Bundle, list_versions, sha256
+from service.bundle import Bundle, list_files, list_versions, sha256
 from service.errors import TrainingError
 from training.__main__ import main
+from training.bundle import Stage
 from training.checkpoint import Checkpoint
 from training.config import Config
 from training.repeat import evaluate_bundle
@@ -96,25 +99,45 @@ def test_ctrl_c_and_resume_end_in_the_bits_of_a_run_that_was_not_stopped(tmp_pat
     Bundle.open(tmp_path / "stopped/digits/1").verify()
 
 
+@contextlib.contextmanager
+def _halted(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Halt a process where it is: the disk then holds what a kill at this moment would leave there."""
+    process.send_signal(signal.SIGSTOP)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    yield
+    process.send_signal(signal.SIGCONT)
+
+
 @pytest.mark.timeout(600)
 def test_a_kill_at_any_moment_leaves_no_half_bundle(tmp_path: Path, quiet: Console) -> None:
-    """Kill runs as each part of the bundle appears; whatever is there afterwards is whole."""
-    folder = tmp_path / "digits"
-    for moment in ("model.pt", "golden.npz", "report/index.html", "README.md", "manifest.json"):
-        before = list_versions(tmp_path, "digits")
-        stage = folder / f".{max(before, default=0) + 1}.partial"
-        process = subprocess.Popen(_command("train", "--epochs", "1", *FLAGS, str(tmp_path)), stdout=-1, text=True)
-        while process.poll() is None and not (stage / moment).exists():
+    """Halt a run as each part of the bundle appears, and kill it at the last: there is no version, or a whole one."""
+    models = tmp_path / "models"
+    folder = models / "digits"
+    stage = folder / ".1.partial"
+    process = subprocess.Popen(_command("train", "--epochs", "1", *FLAGS, str(models)), stdout=-1, text=True)
+
+    def wait_for(part: str) -> None:
+        while process.poll() is None and not (stage / part).exists():
             time.sleep(0.001)
+
+    try:
+        for moment in ("model.pt", "golden.npz", "report/index.html", "README.md"):
+            wait_for(moment)
+            with _halted(process):
+                assert list_versions(models, "digits") == []
+                assert (stage / moment).exists()
+                left = Path(shutil.copytree(models, tmp_path / moment.replace("/", "-")))
+            following = Stage.create(left, "digits")
+            assert (following.version, list_files(following.path)) == (1, [])
+        wait_for("manifest.json")  # the rename follows too soon to be sure that it is not over
+    finally:
         process.kill()
         process.communicate()
-        if moment != "manifest.json":  # the rename follows that one too soon to be sure of
-            assert list_versions(tmp_path, "digits") == before
-            assert (stage / moment).exists()
-        for version in list_versions(tmp_path, "digits"):
-            Bundle.open(folder / str(version)).verify()
-    before = list_versions(tmp_path, "digits")
-    path = train(resolve(None, {"epochs": 1, "hidden": "32", "models-dir": tmp_path}), quiet)
+    before = list_versions(models, "digits")
+    for version in before:
+        Bundle.open(folder / str(version)).verify()
+    path = train(resolve(None, {"epochs": 1, "hidden": "32", "models-dir": models}), quiet)
     Bundle.open(path).verify()
     assert int(path.name) == max(before, default=0) + 1
     assert not list(folder.glob("*.partial"))
