@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from service.bundle import Bundle, list_files, list_versions, sha256
 from service.errors import TrainingError
+from service.metrics import Metrics
 from training.__main__ import main
 from training.bundle import Stage
 from training.checkpoint import Checkpoint
@@ -26,6 +27,12 @@ from training.resolve import resolve
 from training.run import resume, train
 
 FLAGS = ["--hidden", "32,16", "--bottleneck", "6", "--threads", "1", "--models-dir"]
+
+
+@pytest.fixture
+def brief_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundles whose judge of interpolations learned for one epoch, where nothing is asked about interpolations."""
+    monkeypatch.setattr("training.judge.MAX_EPOCHS", 1)
 
 
 def _command(*arguments: str) -> list[str]:
@@ -41,6 +48,16 @@ def _wait_for(condition: str, process: subprocess.Popen[str]) -> None:
     raise AssertionError(f"the run ended without saying {condition!r}")
 
 
+@contextlib.contextmanager
+def _halted(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Halt a process where it is: the disk then holds what a kill at this moment would leave there."""
+    process.send_signal(signal.SIGSTOP)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    yield
+    process.send_signal(signal.SIGCONT)
+
+
 def _weights(bundle: Bundle) -> dict[str, bytes]:
     """Every parameter's bytes; the file also holds names that count what the process has scripted before."""
     state = bundle.autoencoder.module.state_dict()
@@ -54,21 +71,20 @@ def test_the_same_seed_writes_the_same_model(digits_bundle: Bundle, tmp_path: Pa
     assert again.metrics == digits_bundle.metrics
 
 
+@pytest.mark.usefixtures("brief_judge")
 def test_a_second_run_is_the_next_version(tmp_path: Path, quick: Config, quiet: Console) -> None:
     config = replace(quick, models_dir=tmp_path, epochs=1)
     assert [train(config, quiet).name for _ in range(2)] == ["1", "2"]
     assert sorted(entry.name for entry in (tmp_path / "digits").iterdir()) == [".lock", "1", "2"]
 
 
-def test_evaluating_a_bundle_repeats_its_figures(digits_bundle: Bundle, quiet: Console) -> None:
-    assert evaluate_bundle(digits_bundle.path, None, quiet) == digits_bundle.metrics
-
-
-def test_evaluate_prints_json_and_nothing_else(digits_bundle: Bundle) -> None:
-    answer = subprocess.run(
-        _command("evaluate", str(digits_bundle.path), "--json"), capture_output=True, text=True, check=True
-    )
-    assert json.loads(answer.stdout)["reconstruction"]["test"]["images"] == 359
+def test_evaluate_repeats_a_bundles_figures_and_prints_them_as_json_and_nothing_else(
+    digits_bundle: Bundle, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(digits_bundle.path), "--json"]) == 0
+    answer = capfd.readouterr().out
+    assert json.loads(answer)["reconstruction"]["test"]["images"] == 359
+    assert Metrics.model_validate_json(answer) == digits_bundle.metrics
 
 
 def test_a_bundle_is_not_judged_by_other_images(digits_bundle: Bundle, tmp_path: Path, quiet: Console) -> None:
@@ -80,35 +96,55 @@ def test_a_bundle_is_not_judged_by_other_images(digits_bundle: Bundle, tmp_path:
         evaluate_bundle(copy, None, quiet)
 
 
-def test_ctrl_c_and_resume_end_in_the_bits_of_a_run_that_was_not_stopped(tmp_path: Path) -> None:
-    epochs = ["--epochs", "40"]
-    stopped, whole = str(tmp_path / "stopped"), str(tmp_path / "whole")
-    process = subprocess.Popen(_command("train", *epochs, *FLAGS, stopped), stdout=-1, stderr=-1, text=True)
-    _wait_for("epoch 3/40", process)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors.startswith("stopped in epoch ")
-    command = errors.partition("go on with: python -m training ")[2].split()
+EPOCHS = ["--epochs", "40"]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A run that was stopped by Ctrl-C after three epochs."""
+
+    models: Path
+    status: int
+    errors: str
+    other_run: str
+    """Why another run of the same model was refused meanwhile."""
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory, quick: Config, quiet: Console) -> Stopped:
+    models = tmp_path_factory.mktemp("stopped")
+    process = subprocess.Popen(_command("train", *EPOCHS, *FLAGS, str(models)), stdout=-1, stderr=-1, text=True)
+    try:
+        _wait_for("epoch 3/40", process)
+        with _halted(process), pytest.raises(TrainingError) as refusal:
+            train(replace(quick, models_dir=models), quiet)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    return Stopped(models, process.returncode, errors, str(refusal.value))
+
+
+def test_two_runs_never_write_to_one_model(stopped: Stopped) -> None:
+    assert "another run" in stopped.other_run
+
+
+@pytest.mark.usefixtures("brief_judge")
+def test_ctrl_c_and_resume_end_in_the_bits_of_a_run_that_was_not_stopped(stopped: Stopped, tmp_path: Path) -> None:
+    assert stopped.status == 130
+    assert stopped.errors.startswith("stopped in epoch ")
+    command = stopped.errors.partition("go on with: python -m training ")[2].split()
     assert command[-1] == "--resume"
-    assert not list_versions(tmp_path / "stopped", "digits")
+    assert not list_versions(stopped.models, "digits")
     assert main(command) == 0
-    assert main(["train", *epochs, *FLAGS, whole]) == 0
-    assert sha256(tmp_path / "stopped/digits/1/model.pt") == sha256(tmp_path / "whole/digits/1/model.pt")
-    assert not (tmp_path / "stopped/digits/checkpoint.pt").exists()
-    Bundle.open(tmp_path / "stopped/digits/1").verify()
+    assert main(["train", *EPOCHS, *FLAGS, str(tmp_path)]) == 0
+    assert sha256(stopped.models / "digits/1/model.pt") == sha256(tmp_path / "digits/1/model.pt")
+    assert not (stopped.models / "digits/checkpoint.pt").exists()
+    Bundle.open(stopped.models / "digits/1").verify()
 
 
-@contextlib.contextmanager
-def _halted(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Halt a process where it is: the disk then holds what a kill at this moment would leave there."""
-    process.send_signal(signal.SIGSTOP)
-    _, status = os.waitpid(process.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status)
-    yield
-    process.send_signal(signal.SIGCONT)
-
-
+@pytest.mark.usefixtures("brief_judge")
 @pytest.mark.timeout(600)
 def test_a_kill_at_any_moment_leaves_no_half_bundle(tmp_path: Path, quiet: Console) -> None:
     """Halt a run as each part of the bundle appears, and kill it at the last: there is no version, or a whole one."""
@@ -143,17 +179,6 @@ def test_a_kill_at_any_moment_leaves_no_half_bundle(tmp_path: Path, quiet: Conso
     assert not list(folder.glob("*.partial"))
 
 
-def test_two_runs_never_write_to_one_model(tmp_path: Path, quick: Config, quiet: Console) -> None:
-    process = subprocess.Popen(_command("train", "--epochs", "3000", *FLAGS, str(tmp_path)), stdout=-1, text=True)
-    try:
-        _wait_for("epoch 1/", process)
-        with pytest.raises(TrainingError, match="another run"):
-            train(replace(quick, models_dir=tmp_path), quiet)
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def test_resume_refuses_other_images(tmp_path: Path, quick: Config, quiet: Console) -> None:
     (tmp_path / "digits").mkdir()
     Checkpoint(replace(quick, models_dir=tmp_path), "0" * 64, {}).save(tmp_path / "digits" / "checkpoint.pt")
@@ -168,16 +193,19 @@ def test_a_checkpoint_that_is_none_is_refused(content: bytes, tmp_path: Path) ->
         Checkpoint.load(tmp_path / "checkpoint.pt")
 
 
+@pytest.mark.usefixtures("brief_judge")
 def test_streamed_images_train_the_same_model(digits_bundle: Bundle, tmp_path: Path, quiet: Console) -> None:
     config = Config(hidden=(32, 16), bottleneck=6, epochs=3, threads=1, models_dir=tmp_path, in_memory="no", workers=1)
     assert _weights(Bundle.open(train(config, quiet))) == _weights(digits_bundle)
 
 
+@pytest.mark.usefixtures("brief_judge")
 def test_patience_stops_a_run_that_learns_nothing(tmp_path: Path, quick: Config, quiet: Console) -> None:
     config = replace(quick, models_dir=tmp_path, epochs=50, patience=2, learning_rate=1e-12)
     assert len(Bundle.open(train(config, quiet)).history) == 3
 
 
+@pytest.mark.usefixtures("brief_judge")
 def test_a_linear_autoencoder_proves_that_it_is_pca(tmp_path: Path, quiet: Console) -> None:
     flags = {"activation": "none", "hidden": "32", "bottleneck": 6, "threads": 1, "models-dir": tmp_path}
     bundle = Bundle.open(train(resolve(None, flags), quiet))
@@ -188,6 +216,7 @@ def test_a_linear_autoencoder_proves_that_it_is_pca(tmp_path: Path, quiet: Conso
     assert proof.largest_angle_degrees < 0.1
 
 
+@pytest.mark.usefixtures("brief_judge")
 def test_gradient_descent_reaches_almost_pcas_error(tmp_path: Path, quiet: Console) -> None:
     flags = {"activation": "none", "hidden": "", "bottleneck": 6, "threads": 1, "linear-init": "random", "epochs": 150}
     proof = Bundle.open(train(resolve(None, flags | {"models-dir": tmp_path}), quiet)).metrics.linear
@@ -205,6 +234,7 @@ def test_a_sweep_finds_that_a_narrower_bottleneck_costs_quality(tmp_path: Path) 
     assert (tmp_path / "digits" / "sweep.png").stat().st_size > 5000
 
 
+@pytest.mark.usefixtures("brief_judge")
 def test_tensorboard_events_are_written_when_asked(
     tmp_path: Path, quick: Config, quiet: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
