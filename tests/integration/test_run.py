@@ -31,8 +31,9 @@ FLAGS = ["--hidden", "32,16", "--bottleneck", "6", "--threads", "1", "--models-d
 
 @pytest.fixture
 def brief_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bundles whose judge of interpolations learned for one epoch, where nothing is asked about interpolations."""
+    """Bundles whose judge of interpolations learned next to nothing, where nothing is asked about interpolations."""
     monkeypatch.setattr("training.judge.MAX_EPOCHS", 1)
+    monkeypatch.setattr("training.judge.IMAGES", 1000)
 
 
 def _command(*arguments: str) -> list[str]:
@@ -71,11 +72,41 @@ def test_the_same_seed_writes_the_same_model(digits_bundle: Bundle, tmp_path: Pa
     assert again.metrics == digits_bundle.metrics
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run that was started by its command and went to its end."""
+
+    models: Path
+    output: str
+    errors: str
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    models = tmp_path_factory.mktemp("first_run")
+    answer = subprocess.run(
+        _command("train", "--epochs", "2", *FLAGS, str(models)),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "80"},
+    )
+    return Run(models, answer.stdout, answer.stderr)
+
+
+def test_a_user_sees_one_line_an_epoch_where_there_is_no_terminal(first_run: Run) -> None:
+    lines = [line for line in first_run.output.splitlines() if line.startswith("epoch ")]
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+    assert all("images/s" in line and "validation error" in line for line in lines)
+    assert first_run.errors == ""
+
+
 @pytest.mark.usefixtures("brief_judge")
-def test_a_second_run_is_the_next_version(tmp_path: Path, quick: Config, quiet: Console) -> None:
-    config = replace(quick, models_dir=tmp_path, epochs=1)
-    assert [train(config, quiet).name for _ in range(2)] == ["1", "2"]
-    assert sorted(entry.name for entry in (tmp_path / "digits").iterdir()) == [".lock", "1", "2"]
+def test_a_second_run_is_the_next_version(first_run: Run, quick: Config, quiet: Console) -> None:
+    folder = first_run.models / "digits"
+    assert list_versions(first_run.models, "digits") == [1]
+    assert train(replace(quick, models_dir=first_run.models, epochs=1), quiet) == folder / "2"
+    assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "1", "2"]
 
 
 def test_evaluate_repeats_a_bundles_figures_and_prints_them_as_json_and_nothing_else(
@@ -257,18 +288,3 @@ def test_real_mnist_beats_pca_by_far_in_one_epoch(
     assert len(bundle.reference.images) == 2000
     assert bundle.metrics.reconstruction["test"].pca_unclamped.squared_error == pytest.approx(13.87, abs=0.05)
     assert bundle.manifest.metrics.test_squared_error < 0.5 * bundle.manifest.metrics.pca_test_squared_error
-
-
-def test_a_user_sees_one_line_an_epoch_where_there_is_no_terminal(tmp_path: Path) -> None:
-    environment = os.environ | {"COLUMNS": "80"}
-    answer = subprocess.run(
-        _command("train", "--epochs", "2", *FLAGS, str(tmp_path)),
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-    )
-    lines = [line for line in answer.stdout.splitlines() if line.startswith("epoch ")]
-    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
-    assert all("images/s" in line and "validation error" in line for line in lines)
-    assert answer.stderr == ""
