@@ -47,7 +47,7 @@ def draw_thumbnails(
     for index, (top, left) in enumerate(zip(tops, lefts, strict=True)):
         if taken[top : top + height, left : left + width].any():
             continue
-        small = np.einsum("ab,bcd,ec->aed", rows, images[index] / 255, columns)
+        small = columns @ np.tensordot(rows, images[index] / 255, 1)
         cell = _inked(1 - small if is_negative else small, colours[index])
         canvas[top : top + height, left : left + width] = np.rint(255 * cell)
         taken[max(0, top - _GAP) : top + height + _GAP, max(0, left - _GAP) : left + width + _GAP] = True

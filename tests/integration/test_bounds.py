@@ -45,7 +45,7 @@ def _gauge(client: httpx.Client, name: str) -> float:
 
 def test_work_of_a_client_that_left_is_dropped(server: StartServer) -> None:
     """Thousands of large blank images take minutes to decode; nobody waits for them."""
-    one = server()
+    one = server(HOURGLASS_MAP_PROCESSES="0")
     blank = encode_file(np.zeros((3000, 4000, 1), np.uint8))
     body = httpx.Request("POST", one.url, **form_body([blank] * 1000))
     with one.client() as client:
@@ -58,7 +58,7 @@ def test_work_of_a_client_that_left_is_dropped(server: StartServer) -> None:
 
 
 def test_a_small_request_does_not_wait_for_large_ones_to_be_decoded(server: StartServer) -> None:
-    one = server(HOURGLASS_CODEC_THREADS="1")
+    one = server(HOURGLASS_CODEC_THREADS="1", HOURGLASS_MAP_PROCESSES="0")
     blank = encode_file(np.zeros((3000, 4000, 1), np.uint8))
     body = httpx.Request("POST", one.url, **form_body([blank] * 1000))
     with one.client() as client, _connect(one) as busy:
@@ -72,7 +72,7 @@ def test_a_small_request_does_not_wait_for_large_ones_to_be_decoded(server: Star
 
 
 def test_an_answer_that_nobody_takes_is_counted_and_then_given_up(server: StartServer) -> None:
-    one = server(HOURGLASS_ANSWER_TIMEOUT_S="0.5")
+    one = server(HOURGLASS_ANSWER_TIMEOUT_S="0.5", HOURGLASS_MAP_PROCESSES="0")
     latents = np.zeros((10_000, 6), np.float32)
     content, headers = npy_body(latents)["content"], {"Accept": "application/json"} | npy_body(latents)["headers"]
     body = httpx.Request("POST", one.url, content=content, headers=headers)

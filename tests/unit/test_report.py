@@ -69,9 +69,27 @@ def rendered(tmp_path: Path) -> Callable[[Bundle], Page]:
 
     def render(bundle: Bundle) -> Page:
         write_report(bundle, tmp_path)
-        return Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+        return _page(tmp_path)
 
     return render
+
+
+@pytest.fixture(scope="module")
+def report(digits_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report on digits, which tests only read."""
+    folder = tmp_path_factory.mktemp("report")
+    write_report(digits_bundle, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(report: Path) -> Page:
+    """The page of that report."""
+    return _page(report)
+
+
+def _page(report: Path) -> Page:
+    return Page((report / "index.html").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -112,11 +130,8 @@ def with_classes(bundle: Bundle, classes: tuple[str, ...]) -> Bundle:
     return changed(other, manifest=other.manifest, reference=dataclasses.replace(bundle.reference, labels=labels))
 
 
-def test_the_page_holds_its_pictures_and_fetches_nothing(
-    digits_bundle: Bundle, rendered: Callable[[Bundle], Page], tmp_path: Path
-) -> None:
-    page = rendered(digits_bundle)
-    files = {base64.b64encode(path.read_bytes()).decode() for path in tmp_path.iterdir() if path.suffix != ".html"}
+def test_the_page_holds_its_pictures_and_fetches_nothing(report: Path, page: Page) -> None:
+    files = {base64.b64encode(path.read_bytes()).decode() for path in report.iterdir() if path.suffix != ".html"}
     sources = [str(image["src"]) for image in page.all("img")]
     assert len(sources) == 12
     assert {source.partition("base64,")[2] for source in sources} == files
@@ -127,14 +142,13 @@ def test_the_page_holds_its_pictures_and_fetches_nothing(
     assert not re.search(r"https?://|url\(|@import", page.text)
 
 
-def test_every_picture_says_what_it_shows(digits_bundle: Bundle, rendered: Callable[[Bundle], Page]) -> None:
-    texts = [image["alt"] for image in rendered(digits_bundle).all("img")]
+def test_every_picture_says_what_it_shows(page: Page) -> None:
+    texts = [image["alt"] for image in page.all("img")]
     assert all(text and len(text) > 20 for text in texts)
     assert len(set(texts)) == len(texts)
 
 
-def test_the_contents_lead_to_sections(digits_bundle: Bundle, rendered: Callable[[Bundle], Page]) -> None:
-    page = rendered(digits_bundle)
+def test_the_contents_lead_to_sections(page: Page) -> None:
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     targets = {str(link["href"]).removeprefix("#") for link in page.all("a")}
     assert targets == {name for name in ids if name}
@@ -153,8 +167,8 @@ def test_the_report_is_the_same_every_time_and_keeps_what_lies_beside_it(digits_
     assert renderings[0]["metrics.json"] == b"kept"
 
 
-def test_figures_come_from_the_metrics(digits_bundle: Bundle, rendered: Callable[[Bundle], Page]) -> None:
-    page, metrics = rendered(digits_bundle), digits_bundle.metrics
+def test_figures_come_from_the_metrics(digits_bundle: Bundle, page: Page) -> None:
+    metrics = digits_bundle.metrics
     assert number(metrics.reconstruction["test"].model.squared_error) in page.text
     assert percent(metrics.separability.latents.knn_accuracy) in page.text
     assert percent(metrics.interpolation.latent_wins.ghosting) in page.text
@@ -215,9 +229,8 @@ def test_a_linear_model_in_closed_form_shows_its_proof_and_no_empty_plots(
     assert not (tmp_path / "training-loss.png").exists()
 
 
-def test_both_ends_of_the_animation_are_held(digits_bundle: Bundle, tmp_path: Path) -> None:
-    write_report(digits_bundle, tmp_path)
-    with Image.open(tmp_path / "interpolation.gif") as animation:
+def test_both_ends_of_the_animation_are_held(report: Path) -> None:
+    with Image.open(report / "interpolation.gif") as animation:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(animation)]
         loops = animation.info["loop"]
     half = len(durations) // 2
@@ -261,10 +274,9 @@ def test_the_repeat_command_says_what_differs_and_nothing_else() -> None:
     ]
 
 
-def test_the_page_names_the_commands(digits_bundle: Bundle, rendered: Callable[[Bundle], Page]) -> None:
-    text = rendered(digits_bundle).text
-    assert " ".join(repeat_command(digits_bundle.manifest.config)) in text
-    assert f"python -m training evaluate {shlex.quote(str(digits_bundle.path))}" in text
+def test_the_page_names_the_commands(digits_bundle: Bundle, page: Page) -> None:
+    assert " ".join(repeat_command(digits_bundle.manifest.config)) in page.text
+    assert f"python -m training evaluate {shlex.quote(str(digits_bundle.path))}" in page.text
 
 
 def test_the_cards_front_matter_is_yaml_and_its_text_safe(digits_bundle: Bundle, tmp_path: Path) -> None:
