@@ -39,9 +39,9 @@ def _run(options: argparse.Namespace, path: Path) -> None:
     chosen = [contestant for contestant in CONTESTANTS if contestant.peer in options.peers.split(",")]
     for size in map(int, options.sizes.split(",")):
         for space in options.spaces.split(","):
-            spaces, labels = vectors.take(space, size)
-            judge = Judge(spaces[0], labels) if len(spaces) == 1 else None
             for repeat in range(options.repeats):
+                spaces, labels = vectors.take(space, size, draw=repeat)
+                judge = Judge(spaces[0], labels) if len(spaces) == 1 else None
                 for contestant in chosen:
                     cost, maps = run(contestant, spaces, seed=repeat)
                     quality = judge.measure(maps[0]) if judge else None

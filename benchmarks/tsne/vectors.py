@@ -33,7 +33,9 @@ class Vectors:
         labels = np.concatenate([found.targets.numpy() for found in sets])
         return cls({"image": flat(pixels), "latent": latents}, labels)
 
-    def take(self, space: str, count: int) -> tuple[list[NDArray[np.float32]], NDArray[np.int64]]:
-        """The first vectors of a space, or of each, with their digits."""
+    def take(self, space: str, count: int, draw: int) -> tuple[list[NDArray[np.float32]], NDArray[np.int64]]:
+        """So many vectors of a space, or of each, with their digits: the first, or another draw at random."""
         names = list(self.spaces) if space == "both" else [space]
-        return [np.ascontiguousarray(self.spaces[name][:count]) for name in names], self.labels[:count]
+        order = np.random.default_rng(draw).permutation(len(self.labels)) if draw else np.arange(len(self.labels))
+        rows = np.sort(order[:count])
+        return [np.ascontiguousarray(self.spaces[name][rows]) for name in names], self.labels[rows]
