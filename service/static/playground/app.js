@@ -68,9 +68,9 @@ function introduce({ model }) {
   if (model === null) return;
   const { height, width, channels } = model.image;
   fill(byId("lead"),
-    "This autoencoder squeezes every image of ", element("strong", {}, `${count(height * width * channels)} values`), " into ",
-    element("strong", {}, plural(model.latent_dim, "number")), ", and rebuilds the image from them. Images that look alike come to lie close together in that ",
-    element("strong", {}, "latent space"), ": draw, look around, and walk through it.");
+    "This autoencoder squeezes every image of ", element("strong", `${count(height * width * channels)} values`), " into ",
+    element("strong", plural(model.latent_dim, "number")), ", and rebuilds the image from them. Images that look alike come to lie close together in that ",
+    element("strong", "latent space"), ": draw, look around, and walk through it.");
   document.title = `${model.name} · Hourglass playground`;
 }
 

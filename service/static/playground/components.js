@@ -11,10 +11,10 @@ export function createComponents(ranges, change) {
   const sorted = [...ranges].sort((one, other) => other.deviation - one.deviation);
   const sliders = sorted.map((range) => createSlider(range, change));
   const nodes = sliders.map(({ node }) => node);
-  const node = element("div", { class: "components" }, element("div", { class: "sliders" }, nodes.slice(0, AT_ONCE)));
+  const node = element("div.components", element("div.sliders", nodes.slice(0, AT_ONCE)));
   if (nodes.length > AT_ONCE) {
-    node.append(element("details", {}, element("summary", {}, `${plural(nodes.length - AT_ONCE, "more component")}, which vary less`),
-      element("div", { class: "sliders" }, nodes.slice(AT_ONCE))));
+    node.append(element("details", element("summary", `${plural(nodes.length - AT_ONCE, "more component")}, which vary less`),
+      element("div.sliders", nodes.slice(AT_ONCE))));
   }
   return { node, show: (latent) => sliders.forEach((slider) => slider.show(latent)) };
 }
@@ -25,9 +25,9 @@ function createSlider({ index, low, high, least, most }, change) {
   const name = `Component ${index + 1}`;
   const input = element("input", { type: "range", "aria-label": name, oninput: () => change(index, Number(input.value)) });
   const value = element("output", { "aria-hidden": "true" });
-  const band = element("span", { class: "band", "aria-hidden": "true" });
-  const node = element("div", { class: "component" }, element("span", { class: "number", "aria-hidden": "true" }, String(index + 1)),
-    element("span", { class: "track" }, band, input), value);
+  const band = element("span.band", { "aria-hidden": "true" });
+  const node = element("div.component", element("span.number", { "aria-hidden": "true" }, String(index + 1)),
+    element("span.track", band, input), value);
 
   /** A walker may come to where no image of the sample is; then the slider reaches as far. */
   function reach(place) {

@@ -42,9 +42,9 @@ export function curlButton(what, getCall, announce) {
 function showLine(line) {
   const text = element("textarea", { readonly: true, "aria-label": "The curl line" });
   text.value = line;
-  const close = element("button", { class: "button", onclick: () => dialog.close() }, "Close");
-  const dialog = element("dialog", { class: "copying", "aria-label": "Copy as curl", onclose: () => dialog.remove() },
-    element("p", {}, "This browser does not let the page write to the clipboard here. Copy the line by hand:"), text, close);
+  const close = element("button.button", { onclick: () => dialog.close() }, "Close");
+  const dialog = element("dialog.copying", { "aria-label": "Copy as curl", onclose: () => dialog.remove() },
+    element("p", "This browser does not let the page write to the clipboard here. Copy the line by hand:"), text, close);
   document.body.append(dialog);
   dialog.showModal();
   text.select();

@@ -1,15 +1,19 @@
 // Elements from data: text is only ever text, so no name of a model, class or file can become markup.
 
-const SVG = "http://www.w3.org/2000/svg";
-
-/** An element; `attributes` that begin with "on" are listeners, booleans are set or left out; children are nodes or text. */
-export function element(tag, attributes = {}, ...children) {
-  return build(document.createElement(tag), attributes, children);
+/**
+ * An element with classes, attributes and children: element("p.note", { id: "x" }, "text").
+ *
+ * Attributes may be left out. Those that begin with "on" are listeners, booleans are set or left out; children are nodes or text.
+ */
+export function element(name, ...parts) {
+  const [tag, ...classes] = name.split(".");
+  return build(document.createElement(tag), classes, parts);
 }
 
-/** An element of a drawing. */
-export function shape(tag, attributes = {}, ...children) {
-  return build(document.createElementNS(SVG, tag), attributes, children);
+/** The same for an element of a drawing. */
+export function shape(name, ...parts) {
+  const [tag, ...classes] = name.split(".");
+  return build(document.createElementNS("http://www.w3.org/2000/svg", tag), classes, parts);
 }
 
 /** Let a node hold these children and no others. */
@@ -18,16 +22,14 @@ export function fill(node, ...children) {
   return node;
 }
 
-function build(node, attributes, children) {
+function build(node, classes, parts) {
+  const [attributes, ...children] = parts[0]?.constructor === Object ? parts : [{}, ...parts];
+  node.classList.add(...classes);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (isThere(value)) node.setAttribute(name, value);
+    else if (isThere(value)) node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter(isThere));
-  return node;
+  return fill(node, ...children);
 }
 
-function isThere(value) {
-  return value !== null && value !== undefined && value !== false;
-}
+const isThere = (value) => value !== null && value !== undefined && value !== false;

@@ -34,9 +34,9 @@ export function showProblem(host, error) {
     return;
   }
   const { title, detail, errors = [] } = error instanceof Problem ? error.document : unforeseen(error);
-  const faults = errors.filter((fault) => fault.detail !== detail).map((fault) => element("li", {}, faultText(fault)));
-  const list = faults.length > 0 && element("ul", {}, faults);
-  fill(host, element("div", { class: "problem", role: "alert" }, element("strong", {}, title), detail, list));
+  const faults = errors.filter((fault) => fault.detail !== detail).map((fault) => element("li", faultText(fault)));
+  const list = faults.length > 0 && element("ul", faults);
+  fill(host, element("div.problem", { role: "alert" }, element("strong", title), detail, list));
 }
 
 function faultText({ detail, pointer, parameter }) {

@@ -17,6 +17,20 @@ export function refer(sample, row) {
   return { kind: "sample", row, image: null, latent: sample.latent(row) };
 }
 
+/** What a subject or an end is called where no picture can be seen. */
+export function nameOf(sample, { kind, row, fileName }) {
+  if (row !== null) return sample.name(row);
+  return { drawing: "your drawing", file: fileName || "your picture", latent: "a place in latent space" }[kind] ?? "an image";
+}
+
+/** Whether two subjects or ends, which may be null, are one image. */
+export function isSame(one, other) {
+  if (!one || !other) return false;
+  return one === other || (one.row === null ? one.image !== null && one.image === other.image : one.row === other.row);
+}
+
+export const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
 export class Sample {
   #api;
   #choice;
@@ -28,6 +42,7 @@ export class Sample {
     this.#choice = choice;
     this.#bitmap = bitmap;
     this.count = document.count;
+    this.rows = [...Array(this.count).keys()];
     this.image = document.image; // { height, width, channels }
     this.latentDim = document.latent_dim;
     this.sheet = document.sheet; // { columns, rows, tile_width, tile_height, scale }
@@ -50,25 +65,28 @@ export class Sample {
     return this.labels === null ? "" : (this.classes[this.labels[row]] ?? String(this.labels[row]));
   }
 
+  /** Rows by class, in the order of classes: [{ number, name, rows }]; without labels all are of class 0, without a name. */
+  byClass(rows = this.rows) {
+    const groups = Object.groupBy(rows, (row) => this.labels?.[row] ?? 0);
+    return Object.entries(groups).map(([number, members]) => ({ number: Number(number), name: this.label(members[0]), rows: members }));
+  }
+
   /** What a row is called where no picture can be seen. */
   name(row) {
     const label = this.label(row);
-    return label ? `test image ${this.testIndices[row]}, class ${label}` : `test image ${this.testIndices[row]}`;
+    return `test image ${this.testIndices[row]}${label && `, class ${label}`}`;
   }
 
   /** Draw a row's tile into a box of a canvas, from the sheet and so at once. */
   drawTile(context, row, left, top, width, height) {
     const { tile_width, tile_height } = this.sheet;
-    const [x, y] = this.#tilePlace(row);
     context.imageSmoothingEnabled = width < tile_width;
-    context.drawImage(this.#bitmap, x, y, tile_width, tile_height, left, top, width, height);
+    context.drawImage(this.#bitmap, ...this.#tilePlace(row), tile_width, tile_height, left, top, width, height);
   }
 
   /** A row's tile as numbers, see pixels.js; smaller than the image where `sheet.scale` is below 1. */
   tile(row) {
-    const { tile_width: width, tile_height: height } = this.sheet;
-    const [left, top] = this.#tilePlace(row);
-    return readBitmap(this.#bitmap, this.image.channels, { left, top, width, height });
+    return this.#read(row, 1);
   }
 
   /** A row's image as numbers, as the model takes it. */
@@ -99,28 +117,28 @@ export class Sample {
     return [(row % columns) * tile_width, Math.floor(row / columns) * tile_height];
   }
 
-  /** All tiles as bytes, row after row; made when first needed, a line of tiles at a time since each reading of a canvas costs. */
-  #tiles() {
-    if (this.#vectors === null) {
-      const { columns, tile_height } = this.sheet;
-      this.#vectors = new Uint8Array(this.count * this.sheet.tile_width * tile_height * this.image.channels);
-      for (let first = 0; first < this.count; first += columns) this.#readLine(first, Math.min(columns, this.count - first));
-    }
-    return this.#vectors;
+  /** So many tiles beside each other as numbers. */
+  #read(row, number) {
+    const { tile_width, tile_height: height } = this.sheet;
+    const [left, top] = this.#tilePlace(row);
+    return readBitmap(this.#bitmap, this.image.channels, { left, top, width: number * tile_width, height });
   }
 
-  #readLine(first, number) {
-    const { tile_width, tile_height } = this.sheet;
-    const { channels } = this.image;
-    const [left, top] = this.#tilePlace(first);
-    const { values } = readBitmap(this.#bitmap, channels, { left, top, width: number * tile_width, height: tile_height });
-    const length = tile_width * channels;
-    for (let tile = 0; tile < number; tile++) {
-      for (let down = 0; down < tile_height; down++) {
-        const [from, to] = [(down * number + tile) * length, ((first + tile) * tile_height + down) * length];
-        for (let at = 0; at < length; at++) this.#vectors[to + at] = 255 * values[from + at] + 0.5;
+  /** All tiles as bytes, row after row; made when first needed, a line of tiles at a time since each reading of a canvas costs. */
+  #tiles() {
+    if (this.#vectors !== null) return this.#vectors;
+    const { columns, tile_width, tile_height } = this.sheet;
+    const length = tile_width * this.image.channels;
+    this.#vectors = new Uint8Array(this.count * tile_height * length);
+    for (let first = 0; first < this.count; first += columns) {
+      const number = Math.min(columns, this.count - first);
+      const bytes = this.#read(first, number).values.map((value) => 255 * value + 0.5);
+      for (let line = 0; line < number * tile_height; line++) {
+        const [down, tile] = [Math.floor(line / number), first + (line % number)];
+        this.#vectors.set(bytes.subarray(line * length, (line + 1) * length), (tile * tile_height + down) * length);
       }
     }
+    return this.#vectors;
   }
 }
 
@@ -131,10 +149,7 @@ function nearestRows(all, scale, vector, number, except) {
   let worst = Infinity;
   for (let row = 0, start = 0; start < all.length; row++, start += size) {
     let sum = 0;
-    for (let at = 0; at < size && sum < worst; at++) {
-      const difference = all[start + at] * scale - vector[at];
-      sum += difference * difference;
-    }
+    for (let at = 0; at < size && sum < worst; at++) sum += (all[start + at] * scale - vector[at]) ** 2;
     if (sum >= worst || row === except) continue;
     const place = best.findIndex((other) => sum < other.sum);
     best.splice(place < 0 ? best.length : place, 0, { row, sum });

@@ -4,8 +4,8 @@ import { element, fill } from "./dom.js";
 
 /** Two lists in `root`; `choose({ name, version })` is called for what is picked. The version is hidden where there is one. */
 export function mountSwitches(root, state, choose) {
-  const model = element("select", { class: "select", id: "model-switch", "aria-label": "Model" });
-  const version = element("select", { class: "select", id: "version-switch", "aria-label": "Version" });
+  const model = element("select.select", { id: "model-switch", "aria-label": "Model" });
+  const version = element("select.select", { id: "version-switch", "aria-label": "Version" });
   model.addEventListener("change", () => choose({ name: model.value, version: null }));
   version.addEventListener("change", () => choose({ name: model.value, version: Number(version.value) || null }));
   root.prepend(model, version);

@@ -25,7 +25,7 @@ export function token(name) {
 /** The switch. */
 export function themeSwitch() {
   const options = [["", "System"], ["light", "Light"], ["dark", "Dark"]].map(([value, text]) => element("option", { value }, text));
-  const select = element("select", { class: "select", "aria-label": "Theme", onchange: () => choose(select.value) }, options);
+  const select = element("select.select", { "aria-label": "Theme", onchange: () => choose(select.value) }, options);
   select.value = document.documentElement.dataset.theme ?? "";
   return select;
 }

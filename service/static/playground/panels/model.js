@@ -26,9 +26,9 @@ export function mount(root, { state, announce }) {
 function show(model, choice, announce) {
   return [
     tiles(model),
-    element("div", { class: "grid" }, errors(model), separability(model), training(model), data(model)),
-    element("div", { class: "row after" },
-      element("a", { class: "button", href: calls.addressOf(calls.showReport(choice)).href, target: "_blank", rel: "noopener" }, "Open the whole report"),
+    element("div.grid", errors(model), separability(model), training(model), data(model)),
+    element("div.row.after",
+      element("a.button", { href: calls.addressOf(calls.showReport(choice)).href, target: "_blank", rel: "noopener" }, "Open the whole report"),
       curlButton("the model’s card", () => calls.showModel(choice), announce)),
   ];
 }
@@ -47,8 +47,8 @@ function tiles({ image, latent_dim, all_metrics: { reconstruction, separability 
     const text = `of test images are of the class of most of their 10 neighbours in latent space; in pixels: ${percent(separability.pixels.knn_accuracy)}`;
     entries.push([percent(separability.latents.knn_accuracy), text, true]);
   }
-  return element("dl", { class: "tiles" }, entries.map(([value, text, isOwn]) =>
-    element("div", { class: isOwn && "own" }, element("dt", {}, text), element("dd", {}, value))));
+  return element("dl.tiles", entries.map(([value, text, isOwn]) =>
+    element("div", { class: isOwn && "own" }, element("dt", text), element("dd", value))));
 }
 
 function errors({ all_metrics: { reconstruction } }) {
@@ -70,13 +70,13 @@ function ownMeasure(separability, space, key) {
 }
 
 function training({ history }) {
-  if (history.length === 0) return card("Training", element("p", { class: "note" }, "Computed in closed form, without epochs."));
+  if (history.length === 0) return card("Training", element("p.note", "Computed in closed form, without epochs."));
   const points = history.map(({ epoch, validation_error }) => [epoch, validation_error]);
   const best = points.reduce((lowest, point) => (point[1] < lowest[1] ? point : lowest));
   const text = `Squared error on validation images, lowest after epoch ${best[0]}: ${figure(best[1])}`;
   const rows = points.map(([epoch, error]) => [String(epoch), [error]]);
-  return card("Training", element("figure", { class: "curve" }, drawCurve(points, best, text), element("figcaption", { class: "note" }, `${text}.`)),
-    element("details", {}, element("summary", {}, "As a table"), table("Squared error on validation images", ["epoch", "error"], rows, figure)));
+  return card("Training", element("figure.curve", drawCurve(points, best, text), element("figcaption.note", `${text}.`)),
+    element("details", element("summary", "As a table"), table("Squared error on validation images", ["epoch", "error"], rows, figure)));
 }
 
 function data({ data: dataset, created, name, version, software }) {
@@ -87,8 +87,8 @@ function data({ data: dataset, created, name, version, software }) {
     ["trained", new Intl.DateTimeFormat("en-GB", { dateStyle: "long" }).format(new Date(created))],
     ["with", `Hourglass ${software.hourglass}, PyTorch ${software.torch}`],
   ];
-  return card(`${name}, version ${version}`, element("dl", { class: "facts" }, entries.map(([term, text]) =>
-    element("div", {}, element("dt", {}, term), element("dd", {}, text)))));
+  return card(`${name}, version ${version}`, element("dl.facts", entries.map(([term, text]) =>
+    element("div", element("dt", term), element("dd", text)))));
 }
 
 function shortened(names, most = 12) {
@@ -96,16 +96,16 @@ function shortened(names, most = 12) {
 }
 
 function card(title, ...content) {
-  return element("div", { class: "card" }, element("h3", {}, title), content);
+  return element("div.card", element("h3", title), content);
 }
 
 /** Rows are [name, numbers, format?]; the best number of each row, if `best` says which that is, is marked. */
 function table(caption, head, rows, format, best = null) {
   const cells = ([name, numbers, own = format]) => {
     const winner = best && numbers.length > 1 ? best(...numbers.filter((value) => value !== null)) : null;
-    return element("tr", {}, element("th", { scope: "row" }, name), numbers.map((value) => element("td", { class: value !== null && value === winner && "best" }, own(value))));
+    return element("tr", element("th", { scope: "row" }, name), numbers.map((value) => element("td", { class: value !== null && value === winner && "best" }, own(value))));
   };
-  return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption }, element("table", {}, element("caption", {}, caption),
-    element("thead", {}, element("tr", {}, head.map((text) => (text ? element("th", { scope: "col" }, text) : element("td"))))),
-    element("tbody", {}, rows.map(cells))));
+  return element("div.scroll", { tabindex: "0", role: "group", "aria-label": caption }, element("table", element("caption", caption),
+    element("thead", element("tr", head.map((text) => (text ? element("th", { scope: "col" }, text) : element("td"))))),
+    element("tbody", rows.map(cells))));
 }
