@@ -1,16 +1,13 @@
-// A walk as a file: which rows, in which format, to be downloaded or copied as a curl line.
+// A walk as a file, to be downloaded or copied as a curl line.
 
 import * as calls from "./calls.js";
-import { button, select } from "./controls.js";
 import { curlButton } from "./curl.js";
-import { element } from "./dom.js";
-import { save } from "./download.js";
+import { button, element, save, select } from "./dom.js";
 import { showProblem } from "./problem.js";
 
 const FORMATS = [["gif", "GIF"], ["webp", "WebP"], ["apng", "APNG"]];
 const SPACES = [["both", "Both, side by side"], ["latent", "Latent path"], ["image", "Pixel blend"]];
 
-/** Controls for the walk that `getWalk()` gives: { choice, body, query }. */
 export function offerAnimation(api, announce, getWalk) {
   const space = select(SPACES, { "aria-label": "What the animation shows" });
   const format = select(FORMATS, { "aria-label": "Format of the animation" });
@@ -32,7 +29,7 @@ export function offerAnimation(api, announce, getWalk) {
       save(await api.blob(call, { signal }), call.saveAs);
       announce(`Saved ${call.saveAs}.`);
     } catch (error) {
-      if (!signal.aborted) showProblem(host, error);
+      showProblem(host, error);
     }
   };
   const buttons = [button("Download", download), curlButton("the animation", getCall, announce)];

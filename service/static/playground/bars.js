@@ -1,14 +1,12 @@
-// A latent vector as bars, each before the range that is usual for its component; the same as a table.
+// A latent vector as bars, each before the range that is usual for its component.
 
-import { details, table } from "./controls.js";
-import { element, fill, shape } from "./dom.js";
+import { details, element, fill, shape, table } from "./dom.js";
 import { figure } from "./format.js";
 import { findRanges } from "./plane.js";
 
 const MOST_NAMED = 6;
 const ROOM = 1.15; // how far the drawing goes beyond the usual ranges
 
-/** Bars for the latents of a sample: { node, show(latent or null) }. */
 export function createBars(sample) {
   const ranges = findRanges(sample.latents, sample.latentDim);
   const limit = ROOM * Math.max(1e-9, ...ranges.flatMap(({ low, high }) => [Math.abs(low), Math.abs(high)]));
@@ -28,7 +26,6 @@ export function createBars(sample) {
     if (latent) text.textContent = `Number ${index + 1} is ${figure(latent[index])}, usually ${usual(ranges[index])}.`;
   });
   drawing.addEventListener("pointerleave", () => show(latent));
-  numbers.addEventListener("toggle", tabulate);
 
   function show(vector) {
     latent = vector;
@@ -40,8 +37,9 @@ export function createBars(sample) {
       bar.classList.toggle("outside", latent !== null && isOutside(index));
     });
     text.textContent = latent ? summarise() : "No image yet.";
-    drawing.setAttribute("aria-label", `The latent vector. ${text.textContent}`);
-    tabulate();
+    drawing.ariaLabel = `The latent vector. ${text.textContent}`;
+    fill(numbers, numbers.firstChild, latent && table("The latent vector, and where nine in ten test images lie", ["number", "value", "usual range", "lies"],
+      ranges.map((range, index) => [index + 1, figure(latent[index]), usual(range), isOutside(index) ? "outside" : "within"])));
   }
 
   function summarise() {
@@ -52,12 +50,5 @@ export function createBars(sample) {
     return `${subject} outside the grey bands, where nine in ten test images are.`;
   }
 
-  function tabulate() {
-    if (!latent || !numbers.open) return;
-    fill(numbers, numbers.firstChild, table("The latent vector, and where nine in ten test images lie", ["number", "value", "usual range", "lies"],
-      ranges.map((range, index) => [index + 1, figure(latent[index]), usual(range), isOutside(index) ? "outside" : "within"])));
-  }
-
-  show(null);
   return { node: element("div.bars", drawing, text, numbers), show };
 }

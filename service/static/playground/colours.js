@@ -11,7 +11,6 @@ export function classColours(classes, isDark = false) {
   return Array.from({ length: number }, (_, index) => viridis(index / (number - 1)));
 }
 
-/** `#RRGGBB` -> [red, green, blue], 0 to 255. */
 export function channels(colour) {
   return [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
 }
@@ -19,10 +18,7 @@ export function channels(colour) {
 function viridis(share) {
   const place = share * (VIRIDIS.length - 1);
   const low = Math.min(Math.floor(place), VIRIDIS.length - 2);
-  return blend(channels(VIRIDIS[low]), channels(VIRIDIS[low + 1]), place - low);
-}
-
-function blend(from, to, share) {
-  const mixed = from.map((value, index) => Math.round(value + share * (to[index] - value)));
+  const [from, to] = [channels(VIRIDIS[low]), channels(VIRIDIS[low + 1])];
+  const mixed = from.map((value, index) => Math.round(value + (place - low) * (to[index] - value)));
   return `#${mixed.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 }

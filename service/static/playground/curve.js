@@ -5,7 +5,7 @@ import { figure } from "./format.js";
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [420, 190, 44, 24, 10, 12];
 
-/** `points` are [x, y] in order of x; `marked` is one of them, and `label` says what there is to see. */
+/** `points` are [x, y] in order of x; `marked` is one of them. */
 export function drawCurve(points, marked, label) {
   const [first, last] = [points[0][0], points.at(-1)[0]];
   const highest = Math.max(...points.map(([, y]) => y));

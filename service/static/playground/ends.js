@@ -4,30 +4,28 @@ import * as calls from "./calls.js";
 import { writeBase64 } from "./pixels.js";
 import { refer } from "./sample.js";
 
-/** Its pixels. */
 export async function imageOf(sample, end, options) {
   return end.image ?? sample.pixels(end.row, options);
 }
 
-/** Its latent vector, from the service where it is not known yet. */
 export async function latentOf(api, choice, sample, end, options) {
   if (end.latent !== null) return end.latent;
   const images = [writeBase64(await imageOf(sample, end, options))];
-  const { latents } = await api.json(calls.encode(choice, { json: { images } }), options);
+  const { latents } = await api.json(calls.encode(choice, images), options);
   return Float32Array.from(latents[0]);
 }
 
 /**
- * The body of /interpolate for two ends: images where both are images. A place in latent space is none, so beside one both
- * are latents: else the walk would begin at the encoding of what was decoded, which is somewhere near.
+ * The body of /interpolate for two ends: images where both are images. Beside a place in latent space both are latents: else the
+ * walk would begin at the encoding of what was decoded, which is only near.
  */
 export async function bodyOf(api, choice, sample, ends, options) {
   if (ends.some(({ kind }) => kind === "latent")) {
     const latents = await Promise.all(ends.map((end) => latentOf(api, choice, sample, end, options)));
-    return { json: { latents: latents.map((latent) => [...latent]) } };
+    return { latents: latents.map((latent) => [...latent]) };
   }
   const images = await Promise.all(ends.map((end) => imageOf(sample, end, options)));
-  return { json: { images: images.map(writeBase64) } };
+  return { images: images.map(writeBase64) };
 }
 
 /** The most typical row of each class in the order of classes: nearest to the mean latent. */
@@ -58,7 +56,7 @@ function standIn(sample, typical, end) {
   return refer(sample, end.latent === null ? rows[0] : extreme(sample, rows, end.latent, 1));
 }
 
-/** The row whose latent lies farthest from a vector, or nearest to it where `sign` is -1; the first of several. */
+/** The row whose latent lies farthest from a vector, or nearest to it where `sign` is -1. */
 function extreme(sample, rows, vector, sign) {
   const distances = rows.map((row) => sign * sample.latent(row).reduce((sum, value, at) => sum + (value - vector[at]) ** 2, 0));
   const most = distances.reduce((one, other) => Math.max(one, other));

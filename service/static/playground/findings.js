@@ -1,15 +1,13 @@
-// What the model makes of an image: what it sees, what it rebuilds, where these differ, how unusual that is, and the latent vector.
+// What the model makes of an image.
 
 import { createBars } from "./bars.js";
 import * as calls from "./calls.js";
-import { button } from "./controls.js";
 import { curlButton } from "./curl.js";
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { figure, plural } from "./format.js";
 import { errorMap, paint } from "./pixels.js";
 import { createVerdict } from "./verdict.js";
 
-/** A place for findings: { node, notice, name(text), see(image), show(subject or null) }; `setEnd(end)` is called by "Set as A". */
 export function createFindings(sample, choice, setEnd, announce) {
   const size = sample.image;
   const [seen, rebuilt, differs] = ["What the model sees", "What it rebuilds", "Where they differ"].map((text) => createPicture(size, text));
@@ -22,7 +20,7 @@ export function createFindings(sample, choice, setEnd, announce) {
   const ends = ["a", "b"].map((end) => button(`Set as ${end.toUpperCase()}`, () => setEnd(end)));
   const curls = [
     curlButton("the reconstruction", () => subject.call, announce),
-    curlButton("the latent vector", () => calls.encode(choice, { json: subject.call.json }), announce),
+    curlButton("the latent vector", () => calls.encode(choice, subject.call.json.images), announce),
   ];
 
   const see = (image) => seen.show(image, `${size.width} × ${size.height} pixels`);
@@ -48,23 +46,21 @@ export function createFindings(sample, choice, setEnd, announce) {
     notice,
     show,
     name: (text) => (title.textContent = text),
-    /** What is drawn, at once: what the model makes of it follows. */
     see,
-    /** Mark which ends of the interpolation this is. */
-    mark: (marked) => ends.forEach((one, place) => one.setAttribute("aria-pressed", String(marked[place]))),
+    mark: (marked) => ends.forEach((one, place) => (one.ariaPressed = marked[place])),
   };
 }
 
 function createPicture({ width, height }, text) {
   const canvas = element("canvas.pixelated", { role: "img", width, height });
-  canvas.style.setProperty("aspect-ratio", `${width} / ${height}`);
+  canvas.style.aspectRatio = `${width} / ${height}`;
   const detail = element("span.note");
   const show = (image, more, spoken = more) => {
     if (image) paint(canvas, image);
     else canvas.width = width; // which clears it
     canvas.classList.toggle("none", !image);
     detail.textContent = image ? more : "";
-    canvas.setAttribute("aria-label", `${text}: ${image ? spoken : "nothing yet"}`);
+    canvas.ariaLabel = `${text}: ${image ? spoken : "nothing yet"}`;
   };
   return { node: element("figure", canvas, element("figcaption", text, detail)), show };
 }

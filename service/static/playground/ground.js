@@ -1,7 +1,7 @@
-// The plane to be walked on, painted: images of the sample, what is far from them, and where the walker is.
+// The plane to be walked on, painted.
 
 import { channels, classColours } from "./colours.js";
-import { element } from "./dom.js";
+import { ARROWS, OWN_TOUCH, element } from "./dom.js";
 import { extent } from "./map_points.js";
 import { circle, fit, followWidth, write } from "./painting.js";
 import { measureGrid, project } from "./plane.js";
@@ -9,21 +9,21 @@ import { isDark, token } from "./theme.js";
 
 const STEP = 1 / 40; // of the width, by an arrow key
 const LONG_STEP = 1 / 8; // with Shift
-const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const CELLS = 2400;
 const WORK = 20_000_000; // distances for a shade, so that a slider moves smoothly over large samples too
 const MOST_NAMES = 12;
 
 /**
- * A canvas on which the walker is moved: `walk([x, y], by)` is told where to, by "pointer" or "key", and `home()` that
- * the Home key was pressed. `show({ latent, marks, ring, near })` paints; marks are [[text, latent]], ring and near rows
- * or null.
+ * A canvas on which the walker is moved: `walk([x, y], by)` is told where to, by "pointer" or "key". Of what `show` paints, marks
+ * are [[text, latent]], ring and near rows or null.
  */
 export function createGround(sample, plane, far, { walk, home }) {
-  const canvas = element("canvas.ground", { tabindex: "0", role: "application", "aria-roledescription": "plane", "aria-describedby": "walk-keys" });
+  const canvas = element("canvas.ground", {
+    tabindex: "0", role: "application", "aria-roledescription": "plane", "aria-describedby": "walk-keys", onpointerdown: onPress, onpointermove: onMove, onkeydown: onKey, ...OWN_TOUCH,
+  });
   let [shown, box, base, shade] = [null, null, null, null];
 
-  const paint = () => {
+  function paint() {
     const width = canvas.clientWidth;
     if (shown === null || width === 0) return;
     const height = Math.round(Math.min(width * 0.8, 460));
@@ -37,25 +37,30 @@ export function createGround(sample, plane, far, { walk, home }) {
     context.imageSmoothingQuality = "high";
     context.drawImage(shade.canvas, 0, 0, width, height);
     paintMarks(context, plane, (place) => toScreen(within(box, place), box, width, height), shown); // sliders lead out of the box
-  };
+  }
 
-  const follow = (event) => {
-    const { left, top, width, height } = canvas.getBoundingClientRect();
-    walk(within(box, [box.left + ((event.clientX - left) / width) * box.width, box.top - ((event.clientY - top) / height) * box.height]), "pointer");
-  };
-  canvas.addEventListener("pointerdown", (event) => {
+  function onPress(event) {
     if (event.button !== 0) return;
     canvas.setPointerCapture(event.pointerId);
-    follow(event);
-  });
-  canvas.addEventListener("pointermove", (event) => canvas.hasPointerCapture(event.pointerId) && follow(event));
-  canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || (event.key !== "Home" && !(event.key in KEYS))) return;
+    onMove(event);
+  }
+
+  function onMove(event) {
+    if (!canvas.hasPointerCapture(event.pointerId)) return;
+    const { left, top, width, height } = canvas.getBoundingClientRect();
+    walk(within(box, [box.left + ((event.clientX - left) / width) * box.width, box.top - ((event.clientY - top) / height) * box.height]), "pointer");
+  }
+
+  function onKey(event) {
+    const arrow = ARROWS[event.key];
+    if (event.ctrlKey || event.altKey || event.metaKey || (event.key !== "Home" && !arrow)) return;
     event.preventDefault();
-    if (event.key === "Home") return home();
+    if (!arrow) return home();
     const stride = box.width * (event.shiftKey ? LONG_STEP : STEP);
-    walk(within(box, project(plane, shown.latent).map((value, at) => value + stride * KEYS[event.key][at])), "key");
-  });
+    const [x, y] = project(plane, shown.latent);
+    walk(within(box, [x + stride * arrow[0], y - stride * arrow[1]]), "key");
+  }
+
   return {
     node: canvas,
     show(next) {
@@ -70,7 +75,6 @@ export function createGround(sample, plane, far, { walk, home }) {
   };
 }
 
-/** What the plane shows of the data, with equal scales on both axes. */
 function boxOf(places, aspect) {
   const [[left, right], [bottom, top]] = extent(places);
   const width = Math.max(1.16 * (right - left), 1.16 * (top - bottom) * aspect) || 1;
@@ -85,7 +89,6 @@ const toScreen = ([x, y], box, width, height) => [((x - box.left) / box.width) *
 
 const placeOf = ({ places }, row) => places.subarray(2 * row, 2 * row + 2);
 
-/** The images as faint points by class, with the classes' names. */
 function paintBase(sample, plane, box, width, height) {
   const base = element("canvas");
   const context = fit(base, width, height);

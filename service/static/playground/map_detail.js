@@ -1,18 +1,16 @@
-// What was picked on the maps, as images: a pinned point with its neighbours in both spaces, and the sheet of a selection.
+// What was picked on the maps, as images: pinned points with their neighbours, and the selection.
 
-import { button, details, table } from "./controls.js";
-import { element } from "./dom.js";
+import { button, details, element, table } from "./dom.js";
 import { figure, percent, plural } from "./format.js";
 
 const [NEIGHBOURS, SHEET_STEP, TABLE] = [8, 96, 60];
 const PHONE = matchMedia("(max-width: 34rem)");
 
-/** A row's tile on a canvas of its own. */
-function tileOf(sample, row, attributes = { role: "img", "aria-label": sample.name(row) }) {
+export function tileOf(sample, row, attributes = { role: "img", "aria-label": sample.name(row) }) {
   const { tile_width: width, tile_height: height } = sample.sheet;
   const canvas = element("canvas.pixelated.tile", { width, height, ...attributes });
-  sample.drawTile(canvas.getContext("2d"), row, 0, 0, width, height);
-  canvas.style.setProperty("aspect-ratio", `${width} / ${height}`);
+  sample.drawTile(canvas.getContext("2d"), row);
+  canvas.style.aspectRatio = `${width} / ${height}`;
   return canvas;
 }
 
@@ -42,7 +40,6 @@ function neighbourRow(sample, row, where, near, acts) {
   return element("div.neighbours", element("h5", `Nearest ${where}`, tally), element("ul.strip", near.map(tile)));
 }
 
-/** A selection: its counts by class, the images as one sheet, and a table of the first of them. */
 export function showSelection(sample, rows, colours, letGo) {
   return [
     element("div.row", element("h3", `Selected: ${plural(rows.length, "image")}`), button("Let go", letGo)),
@@ -56,13 +53,12 @@ function showCounts(sample, rows, colours) {
   const classes = sample.byClass(rows).sort((one, other) => other.rows.length - one.rows.length);
   return element("ul.counts", { "aria-label": "Counts by class" }, classes.map(({ number, name, rows: { length } }) => {
     const share = element("span.share");
-    share.style.setProperty("width", `${(100 * length) / classes[0].rows.length}%`);
-    share.style.setProperty("background", colours[number]);
+    share.style.width = `${(100 * length) / classes[0].rows.length}%`;
+    share.style.background = colours[number];
     return element("li", element("span.what", name), element("span.rail", share), element("span.amount", `${length} · ${percent(length / rows.length, 0)}`));
   }));
 }
 
-/** Tiles side by side on one canvas; more are added by a button. */
 function contactSheet(sample, rows) {
   const canvas = element("canvas.pixelated.sheet", { role: "img" });
   const more = button("", () => draw(drawn + SHEET_STEP));
@@ -73,10 +69,10 @@ function contactSheet(sample, rows) {
     const columns = Math.min(drawn, PHONE.matches ? 8 : 24);
     canvas.width = columns * width;
     canvas.height = Math.ceil(drawn / columns) * height;
-    canvas.style.setProperty("max-width", `${columns * 2.5}rem`);
-    canvas.setAttribute("aria-label", `Contact sheet of ${plural(drawn, "selected image")}`);
-    rows.slice(0, drawn).forEach((row, at) =>
-      sample.drawTile(canvas.getContext("2d"), row, (at % columns) * width, Math.floor(at / columns) * height, width, height));
+    canvas.style.maxWidth = `${columns * 2.5}rem`;
+    canvas.ariaLabel = `Contact sheet of ${plural(drawn, "selected image")}`;
+    const context = canvas.getContext("2d");
+    rows.slice(0, drawn).forEach((row, at) => sample.drawTile(context, row, (at % columns) * width, Math.floor(at / columns) * height));
     more.hidden = drawn === rows.length;
     more.textContent = `Show ${Math.min(SHEET_STEP, rows.length - drawn)} more of ${rows.length - drawn}`;
   };
@@ -84,10 +80,9 @@ function contactSheet(sample, rows) {
   return element("div.contact", canvas, more);
 }
 
-/** Rows of the sample as a table, the first of them; `placeOf(row)` adds the place on a map. */
+/** The first of some rows; `placeOf(row)` adds the place on a map. */
 export function showTable(sample, rows, caption, placeOf = null) {
   const head = ["Test image", sample.labels && "Class", placeOf && "x", placeOf && "y", "Error percentile"];
   const cells = (row) => [sample.testIndices[row], sample.labels && sample.label(row), ...(placeOf?.(row).map(figure) ?? []), percent(sample.percentile[row])];
-  const isThere = (cell) => cell !== null;
-  return table(caption, head.filter(isThere), rows.slice(0, TABLE).map((row) => cells(row).filter(isThere)));
+  return table(caption, head.filter(Boolean), rows.slice(0, TABLE).map((row) => cells(row).filter((cell) => cell !== null)));
 }

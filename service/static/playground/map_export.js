@@ -1,8 +1,7 @@
-// The maps as files: a table of all points, and a picture of what is seen.
+// The maps as files: a table and a picture.
 
 import { element } from "./dom.js";
 
-/** One line a point; `maps` are { image, latent }, flat coordinates. */
 export function toCsv(sample, maps) {
   const label = sample.labels ? ["label"] : [];
   const head = ["row", "test_image", ...label, "image_x", "image_y", "latent_x", "latent_y", "mse", "percentile"];
@@ -19,15 +18,16 @@ function cell(text) {
   return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
 
-/** Plots side by side with their titles and a legend -> a PNG file. `legend` is [[name, colour], ...]. */
+/** Plots side by side and a legend, [[name, colour], ...] -> a PNG file. */
 export function toPng(plots, legend, { ink, paper }) {
   const pictures = plots.map((plot) => plot.picture());
   const [{ width, height }] = pictures;
   const unit = width / 400;
   const [gap, head, line] = [16 * unit, 44 * unit, 26 * unit];
   const whole = plots.length * (width + gap) + gap;
-  const entries = flow(legend, whole - 2 * gap, unit);
-  const lines = entries.length > 0 ? entries.at(-1).line + 1 : 0;
+  const column = (34 + 8 * Math.max(...legend.map(([name]) => name.length))) * unit; // of the legend
+  const columns = Math.max(1, Math.floor((whole - 2 * gap) / column));
+  const lines = Math.ceil(legend.length / columns);
   const canvas = element("canvas", { width: Math.round(whole), height: Math.round(head + height + gap + lines * line + (lines && gap)) });
   const context = canvas.getContext("2d");
   context.fillStyle = paper;
@@ -39,23 +39,12 @@ export function toPng(plots, legend, { ink, paper }) {
     context.drawImage(pictures[at], left, head);
   });
   context.font = `${13 * unit}px system-ui, sans-serif`;
-  for (const { name, colour, left, line: number } of entries) {
-    const top = head + height + gap + (number + 0.5) * line;
+  legend.forEach(([name, colour], at) => {
+    const [left, top] = [gap + (at % columns) * column, head + height + gap + (Math.floor(at / columns) + 0.5) * line];
     context.fillStyle = colour;
-    context.fillRect(gap + left, top - 5 * unit, 10 * unit, 10 * unit);
+    context.fillRect(left, top - 5 * unit, 10 * unit, 10 * unit);
     context.fillStyle = ink;
-    context.fillText(name, gap + left + 16 * unit, top);
-  }
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-}
-
-/** Legend entries in lines that fit. */
-function flow(legend, width, unit) {
-  let [left, line] = [0, 0];
-  return legend.map(([name, colour]) => {
-    const long = (34 + 8 * name.length) * unit;
-    if (left > 0 && left + long > width) [left, line] = [0, line + 1];
-    left += long;
-    return { name, colour, left: left - long, line };
+    context.fillText(name, left + 16 * unit, top);
   });
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }

@@ -1,12 +1,12 @@
-// Pointers, wheel and keys on a map. What they mean is done by the plot and by those that it tells.
+// Pointers, wheel and keys on a map.
 
+import { ARROWS } from "./dom.js";
 import { nearestPoint, nextPoint, pointsWithin } from "./map_points.js";
 import { WHOLE, panBy, showPlace, zoomBy } from "./map_view.js";
 
 const [REACH, TOUCH_REACH, SLIP, STEP, NEARER] = [12, 26, 5, 48, 1.4];
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Listen to the window of a plot; `line()` of the answer is the line that the lasso has drawn so far, of places, or null. */
+/** Listen to the window of a plot; `line()` gives the places through which the lasso was drawn so far, or null. */
 export function followHands(plot) {
   const { window: root, heard } = plot;
   const pointers = new Map();
@@ -14,13 +14,9 @@ export function followHands(plot) {
   let isAimed = false; // whether the pointer was moved since the page was scrolled
 
   addEventListener("scroll", () => (isAimed = false), { passive: true });
-  root.addEventListener("keydown", onKey);
   root.addEventListener("wheel", onWheel, { passive: false });
-  root.addEventListener("pointerdown", onDown);
-  root.addEventListener("pointermove", onMove);
-  root.addEventListener("pointerup", onUp);
-  root.addEventListener("pointercancel", onUp);
-  root.addEventListener("pointerleave", ({ pointerType }) => pointerType !== "touch" && pointers.size === 0 && heard.hover(null));
+  const listeners = { keydown: onKey, pointerdown: onDown, pointermove: onMove, pointerup: onUp, pointercancel: onUp, pointerleave: onLeave };
+  for (const [name, listener] of Object.entries(listeners)) root.addEventListener(name, listener);
   return { line: () => gesture?.line ?? null };
 
   function onKey(event) {
@@ -54,7 +50,7 @@ export function followHands(plot) {
     heard.select([]);
   }
 
-  /** The wheel zooms where the pointer was moved to the map; while the page is scrolled past, and at the end of the zoom, it scrolls on. */
+  /** The wheel zooms where the pointer was moved to the map; else, and at the end of the zoom, the page scrolls on. */
   function onWheel(event) {
     if (!event.ctrlKey && (!isAimed || (event.deltaY > 0 && plot.view.zoom === 1))) return;
     event.preventDefault();
@@ -103,6 +99,10 @@ export function followHands(plot) {
     if (event.type === "pointercancel") return;
     if (!isDrag) tap(event);
     else if (line) heard.select(pointsWithin(plot.places, plot.shown, line));
+  }
+
+  function onLeave({ pointerType }) {
+    if (pointerType !== "touch" && pointers.size === 0) heard.hover(null);
   }
 
   function tap(event) {

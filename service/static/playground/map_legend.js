@@ -1,10 +1,8 @@
-// The legend of the maps: each class with its colour and count, to be hidden or shown alone.
+// The legend of the maps: classes, to be hidden or shown alone.
 
-import { button } from "./controls.js";
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { count } from "./format.js";
 
-/** `change(hidden)` is called with the numbers of the classes that are to be hidden. */
 export function showLegend(sample, colours, hidden, change) {
   if (sample.labels === null) return null;
   const classes = sample.byClass();
@@ -13,8 +11,8 @@ export function showLegend(sample, colours, hidden, change) {
     const isAlone = isShown && hidden.length === classes.length - 1;
     const others = classes.map((one) => one.number).filter((one) => one !== number);
     const swatch = element("span.swatch");
-    swatch.style.setProperty("background", isShown ? colours[number % colours.length] : "transparent");
-    swatch.style.setProperty("border-color", colours[number % colours.length]);
+    swatch.style.background = isShown ? colours[number % colours.length] : "transparent";
+    swatch.style.borderColor = colours[number % colours.length];
     return element("li",
       button([swatch, element("span.name", name), element("span.amount", count(rows.length))], () => change(isShown ? [...hidden, number] : hidden.filter((one) => one !== number)),
         { "aria-pressed": String(isShown), "data-key": `class ${number}`, "aria-label": `Show class ${name}` }, ".class"),

@@ -1,8 +1,7 @@
-// What is drawn over the dots of a map: rings, pins, the image being looked at, the line of the lasso.
+// What is drawn over the dots of a map.
 
 import { circle, write } from "./painting.js";
 
-/** A function of a canvas' context and the colours { back, ink, accent }, with the marks as functions of pixels. */
 export function createMarks(context, { back, ink, accent }) {
   const stroke = (path, width, colour) => {
     for (const [lineWidth, strokeStyle] of [[width + 3, back], [width, colour]]) {

@@ -1,4 +1,4 @@
-// The numbers of two maps and of the spaces they are maps of, and what follows from them in words.
+// The numbers of both maps and their spaces, and what follows from them in words.
 
 import { element } from "./dom.js";
 import { figure, percent } from "./format.js";
@@ -16,7 +16,6 @@ export function numbersOfModel({ all_metrics: { image_map, latent_map, separabil
   return { maps: { image: image_map, latent: latent_map }, spaces: { image: pixels, pca, latent: latents } };
 }
 
-/** The same from an answer of /tsne. */
 export function numbersOfAnswer({ maps, spaces }) {
   const bySpace = (list) => Object.fromEntries(list.map((one) => [one.space, { ...one, ...one.separability }]));
   return { maps: bySpace(maps), spaces: bySpace(spaces) };
@@ -28,7 +27,7 @@ export function showNumbers(numbers) {
   return element("dl.numbers", known.map(([key, name, format]) => element("div", element("dt", name), element("dd", format(numbers?.[key])))));
 }
 
-/** Where latent space separates classes better, and where it does not, in two lists; that can be said only with labels. */
+/** Where latent space separates classes better, and where it does not. */
 export function showComparison({ maps, spaces }) {
   const [better, others] = [[], []];
   const judge = (where, latent, other, name) => {

@@ -1,9 +1,9 @@
-// One map: its canvases and its view. What is done on it is told to whoever made it, who says what is shown and marked.
+// One map: its canvases and its view.
 
 import { classColours } from "./colours.js";
-import { button } from "./controls.js";
-import { element, fill } from "./dom.js";
+import { OWN_TOUCH, button, element, fill } from "./dom.js";
 import { count } from "./format.js";
+import { tileOf } from "./map_detail.js";
 import { followHands } from "./map_hands.js";
 import { createMarks } from "./map_marks.js";
 import { nearestPoint } from "./map_points.js";
@@ -14,21 +14,12 @@ import { isDark, token } from "./theme.js";
 const [PEEK_MS, NEARER, MANY, PALE] = [125, 1.4, 10_000, 205];
 const KEYS = "Arrow keys go from point to point, with Shift they move the map. Plus and minus zoom, 0 shows the whole map. Enter pins a point, S selects it, Escape lets go.";
 
-const unpainted = new Set();
-
-/** Paint all maps that have changed in one frame. */
-function paintAll() {
-  const waiting = [...unpainted];
-  unpainted.clear();
-  for (const paint of waiting) paint();
-}
-
-/** `heard` has the functions hover(row, by), pin(row), select(rows), choose(row) and view(). */
+/** What is done on it is told to `heard`, which has the functions hover(row, by), pin(row), select(rows), choose(row) and view(). */
 export function createPlot(name, title, heard) {
   const ground = element("canvas", { "aria-hidden": "true" });
   const overlay = element("canvas", { "aria-hidden": "true" });
   const peek = element("div.peek", { hidden: true });
-  const root = element("div.window", { tabindex: "0", role: "application", "aria-roledescription": "map", "aria-describedby": `${name}-keys` }, ground, overlay, peek);
+  const root = element("div.window", { tabindex: "0", role: "application", "aria-roledescription": "map", "aria-describedby": `${name}-keys`, ...OWN_TOUCH }, ground, overlay, peek);
   let sample = null;
   let goal = new Float32Array(); // where the points are going
   let chosen = new Set(); // rows that stand out, if any do
@@ -37,7 +28,7 @@ export function createPlot(name, title, heard) {
   let colours = {};
   let pins = [];
   let findSubject = () => null;
-  let timer = 0;
+  let [frame, timer] = [0, 0];
 
   const tool = (label, sign, act) => button(sign, act, { "aria-label": `${label}: ${title}`, title: label }, ".plain.square");
   const plot = {
@@ -56,7 +47,6 @@ export function createPlot(name, title, heard) {
     paintSoon,
     placeOf,
 
-    /** Another model, or none. */
     open(next, view) {
       sample = next;
       goal = new Float32Array(2 * (sample?.count ?? 0));
@@ -64,14 +54,12 @@ export function createPlot(name, title, heard) {
       hidePeek();
     },
 
-    /** Let the points go to places, at once or as an animation. */
     move(places, isAnimated) {
       goal = places;
       if (!isAnimated) plot.places = places;
       paintSoon();
     },
 
-    /** What is seen of the points, and which of them stand out. */
     dress(shown, rows) {
       plot.shown = shown;
       chosen = new Set(rows);
@@ -87,7 +75,6 @@ export function createPlot(name, title, heard) {
       paintSoon();
     },
 
-    /** Look at the map from elsewhere. */
     look(view) {
       plot.view = view;
       hidePeek();
@@ -96,7 +83,6 @@ export function createPlot(name, title, heard) {
       paintSoon();
     },
 
-    /** What a drag does: "pan" or "lasso". */
     use(tool) {
       plot.tool = tool;
       root.dataset.tool = tool;
@@ -106,18 +92,15 @@ export function createPlot(name, title, heard) {
       plot.look(zoomBy(plot.view, plot.size, factor, pixel));
     },
 
-    /** The shown row nearest to a pixel of the window, at most `reach` pixels away, or null. */
     rowAt(pixel, reach) {
       return nearestPoint(plot.places, plot.shown, ...plot.placeAt(pixel), reach / project(plot.view, plot.size).scale);
     },
 
-    /** The place under a pixel of the window. */
     placeAt([left, top]) {
       const at = project(plot.view, plot.size);
       return [(left - at.left) / at.scale, (top - at.top) / at.scale];
     },
 
-    /** The shown rows in the window. */
     rowsInView() {
       const { width, height } = plot.size;
       return sample.rows.filter((row) => {
@@ -126,7 +109,6 @@ export function createPlot(name, title, heard) {
       });
     },
 
-    /** The map as it is seen, with its marks, on a canvas of its own. */
     picture() {
       paint();
       const canvas = element("canvas", { width: ground.width, height: ground.height });
@@ -134,7 +116,6 @@ export function createPlot(name, title, heard) {
       return canvas;
     },
 
-    /** The image of a point beside it, once one has stayed there. */
     peekSoon(row) {
       clearTimeout(timer);
       timer = setTimeout(() => row === plot.hovered && showPeek(row), PEEK_MS);
@@ -146,11 +127,9 @@ export function createPlot(name, title, heard) {
   return plot;
 
   function paintSoon() {
-    if (unpainted.size === 0) requestAnimationFrame(paintAll);
-    unpainted.add(paint);
+    frame ||= requestAnimationFrame(paint);
   }
 
-  /** Give each row its colour: again when the page turns light or dark. */
   function colour() {
     if (sample === null) return;
     const { labels, classes, rows } = sample;
@@ -166,6 +145,7 @@ export function createPlot(name, title, heard) {
   }
 
   function paint() {
+    frame = 0;
     if (!sample || plot.size.width === 0) return;
     const isMoving = step();
     const ratio = ground.width / plot.size.width;
@@ -218,36 +198,29 @@ export function createPlot(name, title, heard) {
     return [left + scale * x, top + scale * y];
   }
 
-  /** What a screen reader reads of the map as it is. */
   function tell() {
     if (!sample) return;
     const shown = plot.shown.reduce((sum, one) => sum + one, 0);
     const zoom = isWhole(plot.view) ? "" : `, ${plot.view.zoom.toFixed(1)} times enlarged`;
     const hovered = plot.hovered === null ? "" : `. At ${sample.name(plot.hovered)}${pins.includes(plot.hovered) ? ", pinned" : ""}`;
-    root.setAttribute("aria-label", `${title}, ${count(shown)} points${zoom}${hovered}`);
+    root.ariaLabel = `${title}, ${count(shown)} points${zoom}${hovered}`;
   }
 
   function resize() {
     const { clientWidth: width, clientHeight: height } = root;
     const ratio = Math.min(2, devicePixelRatio || 1);
     plot.size = { width, height };
-    for (const canvas of [ground, overlay]) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-    }
+    for (const canvas of [ground, overlay]) Object.assign(canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
     paint();
   }
 
   function showPeek(row) {
-    const { tile_width: width, tile_height: height } = sample.sheet;
-    const canvas = element("canvas.pixelated", { width, height });
-    sample.drawTile(canvas.getContext("2d"), row, 0, 0, width, height);
-    fill(peek, canvas, element("span", sample.label(row) || `image ${sample.testIndices[row]}`));
+    fill(peek, tileOf(sample, row), element("span", sample.label(row) || `image ${sample.testIndices[row]}`));
     peek.hidden = false;
     const [left, top] = pixelOf(placeOf(row));
     const beside = (pixel, length, all) => `${Math.max(0, pixel + 16 + length > all ? pixel - 16 - length : pixel + 16)}px`;
-    peek.style.setProperty("left", beside(left, peek.offsetWidth, plot.size.width));
-    peek.style.setProperty("top", beside(top, peek.offsetHeight, plot.size.height));
+    peek.style.left = beside(left, peek.offsetWidth, plot.size.width);
+    peek.style.top = beside(top, peek.offsetHeight, plot.size.height);
   }
 
   function hidePeek() {

@@ -1,9 +1,8 @@
 // Maps computed anew: a form, the stream as it converges, and a way to stop it.
 
 import * as calls from "./calls.js";
-import { button } from "./controls.js";
 import { curlButton } from "./curl.js";
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { figure } from "./format.js";
 import { isStill } from "./player.js";
 import { showProblem } from "./problem.js";
@@ -12,13 +11,13 @@ const SPACES = { image: "Image space", latent: "Latent space" };
 const MEASURING_MS = 1000; // without news after the last step
 
 /**
- * The form. `heard.begin()` is told that a run began, `heard.progress(space, coordinates)` how far it has come,
+ * `heard.begin()` is told that a run began, `heard.progress(space, coordinates)` how far it has come,
  * `heard.end(answer)` of its end, with null where it was stopped, and `heard.back()` to show the bundle's maps.
  */
 export function createRecompute({ state, api, announce }, heard) {
   let running = null;
   let timer = 0;
-  const latest = {}; // by space, the latest progress
+  let latest = {}; // progress by space
   const number = (min, value, max) => element("input.number", { type: "number", min, max, value, step: 1, required: true, inputmode: "numeric" });
   const status = element("p.note", { role: "status" });
   const bar = element("progress", { max: 1, "aria-label": "Progress of the maps" });
@@ -38,10 +37,9 @@ export function createRecompute({ state, api, announce }, heard) {
   });
 
   function call() {
-    return calls.layOut(state.get().choice, { json: { reference: true } }, { perplexity: perplexity.value, seed: seed.value });
+    return calls.layOut(state.get().choice, { reference: true }, { perplexity: perplexity.value, seed: seed.value });
   }
 
-  /** Whatever runs counts no longer; say why. */
   function abandon(text = "") {
     running?.abort();
     running = null;
@@ -63,7 +61,7 @@ export function createRecompute({ state, api, announce }, heard) {
     showProblem(host, null);
     status.textContent = "Waiting for a free place…";
     bar.removeAttribute("value");
-    for (const space of Object.keys(SPACES)) delete latest[space];
+    latest = {};
     heard.begin();
     try {
       for await (const { event, data } of api.stream(asked, { signal })) {
@@ -116,7 +114,6 @@ export function createRecompute({ state, api, announce }, heard) {
   };
 }
 
-/** How far one space has come, in words. */
 function course({ space, phase, iteration, iterations, kl_divergence }) {
   if (phase === "neighbours") return `${SPACES[space]}: looking for neighbours`;
   return `${SPACES[space]}: ${phase === "exaggeration" ? "clusters form" : "refining"}, iteration ${iteration} of ${iterations}, KL ${figure(kl_divergence)}`;

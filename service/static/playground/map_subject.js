@@ -1,4 +1,4 @@
-// Where the image being looked at lies on the latent map: exactly where it is a row of the sample, else about where its neighbours are.
+// Where the image being looked at lies on the latent map.
 
 import * as calls from "./calls.js";
 import { curlButton } from "./curl.js";
@@ -9,7 +9,6 @@ import { showProblem } from "./problem.js";
 
 const KINDS = { drawing: "The drawing", file: "The uploaded image", latent: "The place that was walked to" };
 
-/** A line about it, and its place; `moved()` is called when that is another. */
 export function createSubject({ state, api, announce }, moved) {
   let asking = new AbortController();
   let asked = null; // the subject
@@ -17,10 +16,10 @@ export function createSubject({ state, api, announce }, moved) {
   const note = element("p.note");
   const host = element("div");
   const curl = curlButton("the place on the map", call, announce);
-  const line = element("div.subject", { hidden: true }, note, curl, host);
+  const line = element("div.row.subject", { hidden: true }, note, curl, host);
 
   function call() {
-    return calls.layOut(state.get().choice, { json: { latents: [[...asked.latent]] } }, { onto: "reference" });
+    return calls.layOut(state.get().choice, { latents: [[...asked.latent]] }, { onto: "reference" });
   }
 
   const row = () => asked?.row ?? null;
@@ -36,7 +35,6 @@ export function createSubject({ state, api, announce }, moved) {
   return {
     line,
     row,
-    /** Follow the store: ask for the place of what is new there. */
     async follow(subject) {
       if (subject === asked) return;
       asking.abort();
@@ -50,10 +48,10 @@ export function createSubject({ state, api, announce }, moved) {
         const { placements } = await api.json(call(), { signal });
         if (!signal.aborted) place(placements[0]);
       } catch (error) {
-        if (!signal.aborted) showProblem(host, error);
+        showProblem(host, error);
       }
     },
-    /** [x, y] on the latent map, or null; the service's own answer holds on the bundle's map, elsewhere the median of neighbours does. */
+    /** [x, y] or null: on the bundle's map by the service's answer, elsewhere the median of neighbours. */
     placeOn(places, toPlace) {
       if (placement === null) return null;
       return toPlace ? toPlace(placement.coordinates) : medianPlace(places, placement.neighbours.map(({ index }) => index));
@@ -68,7 +66,6 @@ function describe({ kind }, { neighbours, far, distance }) {
   ];
 }
 
-/** Of which class most of the neighbours are. */
 function tellClass(neighbours) {
   if (neighbours[0].label === null) return "";
   const classes = [...Map.groupBy(neighbours, ({ label }) => label)];

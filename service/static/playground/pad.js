@@ -1,14 +1,12 @@
 // A pad to draw on, by mouse, pen, touch and keyboard. It also shows a picture, which the first stroke takes away.
 
-import { button } from "./controls.js";
-import { element } from "./dom.js";
+import { ARROWS, OWN_TOUCH, button, element } from "./dom.js";
 import { plural } from "./format.js";
 import { canvasOf, fromImageData } from "./pixels.js";
 
 const SIZE = 448; // pixels of the longer side
 const STEP = SIZE / 24; // how far an arrow key moves the pen
 const [THIN, THICK, USUAL] = [16, 80, 40];
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
  * A pad for images of a size, on `paper` of 0 (black) or 1 (white); null is for a pad that only shows.
@@ -18,22 +16,23 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 export function createPad({ width: wide, height: high }, paper, onInk, say) {
   const scale = SIZE / Math.max(wide, high);
   const [width, height] = [Math.round(wide * scale), Math.round(high * scale)];
-  const canvas = element("canvas.pixelated", { width, height, role: paper === null ? "img" : "application" });
+  const roles = paper === null ? { role: "img" } : { role: "application", "aria-roledescription": "drawing pad", "aria-describedby": "draw-keys", tabindex: 0, ...OWN_TOUCH };
+  const canvas = element("canvas.pixelated", { width, height, ...roles });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const ring = element("span.ring", { "aria-hidden": "true" });
   const invitation = element("span.invitation", { "aria-hidden": "true" }, "Draw here");
+  const size = element("input", { type: "range", min: THIN, max: THICK, step: 4, value: USUAL, "aria-label": "Brush size" });
+  const [undoing, clearing] = [button("Undo", undo), button("Clear", clear)];
   const past = []; // what `undo` brings back
   let strokes = []; // each [[x, y, width], ...]; lists are replaced and never changed but for the stroke being drawn
   let pointer = null; // the one that draws; others are ignored
-  let pen = null; // of the keyboard: { x, y, isDown }
+  const pen = { x: width / 2, y: height / 2, isDown: false, isKnown: false }; // of the keyboard
   let label = null; // of the picture that is shown
-  let brush = USUAL;
 
-  /** Pens press more or less; a mouse and a finger do not. */
   function pointOf({ clientX, clientY, pointerType, pressure }) {
     const box = canvas.getBoundingClientRect();
-    const size = pointerType === "pen" && pressure > 0 ? brush * (0.5 + pressure) : brush;
-    return [(clientX - box.left) * (width / box.width), (clientY - box.top) * (width / box.width), size];
+    const share = pointerType === "pen" && pressure > 0 ? 0.5 + pressure : 1;
+    return [(clientX - box.left) * (width / box.width), (clientY - box.top) * (width / box.width), share * Number(size.value)];
   }
 
   function press(event) {
@@ -46,8 +45,7 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
 
   function drag(event) {
     if (event.pointerId !== pointer) return;
-    const events = event.getCoalescedEvents?.() ?? [];
-    for (const one of events.length ? events : [event]) extend(pointOf(one));
+    for (const one of event.getCoalescedEvents?.() ?? [event]) extend(pointOf(one));
     onInk(false);
   }
 
@@ -63,6 +61,7 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
     past.push(strokes);
     strokes = [...strokes, [point]];
     segment(point, point);
+    tell();
     onInk(false);
   }
 
@@ -72,8 +71,8 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
     stroke.push(point);
   }
 
-  function segment([fromX, fromY], [x, y, size]) {
-    Object.assign(context, { strokeStyle: paper ? "#000" : "#fff", lineCap: "round", lineWidth: size });
+  function segment([fromX, fromY], [x, y, lineWidth]) {
+    Object.assign(context, { strokeStyle: paper ? "#000" : "#fff", lineCap: "round", lineWidth });
     context.beginPath();
     context.moveTo(fromX, fromY);
     context.lineTo(x, y);
@@ -100,7 +99,6 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
     change();
   }
 
-  /** Put what is drawn aside. */
   function leave() {
     if (strokes.length > 0) past.push(strokes);
     strokes = [];
@@ -125,11 +123,10 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
   }
 
   function move(across, down) {
-    pen ??= { x: width / 2, y: height / 2, isDown: false };
     pen.x = Math.max(0, Math.min(width, pen.x + across * STEP));
     pen.y = Math.max(0, Math.min(height, pen.y + down * STEP));
     if (pen.isDown) {
-      extend([pen.x, pen.y, brush]);
+      extend([pen.x, pen.y, Number(size.value)]);
       onInk(false);
     }
     showPen();
@@ -137,15 +134,15 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
   }
 
   function toggle() {
-    if (pen?.isDown) return lift();
-    pen = { x: width / 2, y: height / 2, ...pen, isDown: true };
-    begin([pen.x, pen.y, brush]);
+    if (pen.isDown) return lift();
+    pen.isDown = true;
+    begin([pen.x, pen.y, Number(size.value)]);
     showPen();
     say("Pen down.");
   }
 
   function lift() {
-    if (!pen?.isDown) return;
+    if (!pen.isDown) return;
     pen.isDown = false;
     showPen();
     say("Pen up.");
@@ -153,41 +150,38 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
   }
 
   function showPen() {
+    pen.isKnown = true;
     ring.classList.add("shown");
     ring.classList.toggle("down", pen.isDown);
-    ring.style.setProperty("left", `${(100 * pen.x) / width}%`);
-    ring.style.setProperty("top", `${(100 * pen.y) / height}%`);
+    ring.style.left = `${(100 * pen.x) / width}%`;
+    ring.style.top = `${(100 * pen.y) / height}%`;
     tell();
   }
 
-  /** The pad's state, for those who do not see it. */
   function tell() {
     invitation.hidden = strokes.length > 0;
     const content = label !== null ? `shows ${label}` : strokes.length > 0 ? plural(strokes.length, "stroke") : "empty";
-    const held = pen === null ? "" : `, pen ${pen.isDown ? "down" : "up"}`;
-    canvas.setAttribute("aria-label", paper === null ? (label ?? "") : `Drawing pad: ${content}${held}`);
+    const held = pen.isKnown ? `, pen ${pen.isDown ? "down" : "up"}` : "";
+    [undoing.disabled, clearing.disabled] = [past.length === 0, strokes.length === 0 && label === null];
+    canvas.ariaLabel = paper === null ? (label ?? "") : `Drawing pad: ${content}${held}`;
   }
 
   if (paper !== null) {
-    for (const [name, value] of Object.entries({ tabindex: 0, "aria-roledescription": "drawing pad", "aria-describedby": "draw-keys" })) canvas.setAttribute(name, value);
     const heard = { pointerdown: press, pointermove: drag, pointerup: release, pointercancel: release, lostpointercapture: release, keydown: onKey, blur: lift };
     for (const [name, listener] of Object.entries(heard)) canvas.addEventListener(name, listener);
   }
   wipe();
   tell();
   return {
-    node: element("div.pad", canvas, ring, paper !== null && invitation),
-    undo,
-    clear,
+    nodes: [element("div.pad", canvas, ring, paper !== null && invitation),
+      paper !== null && element("div.row.tools", element("label.field", "Brush", size), undoing, clearing)],
     isEmpty: () => strokes.length === 0,
-    canUndo: () => past.length > 0,
-    setBrush: (size) => (brush = size),
-    /** What is drawn: { width, height, channels: 1, values }, 0 without ink and 1 with it. */
+    /** What is drawn as an image, 0 without ink and 1 with it. */
     read() {
       const ink = fromImageData(context.getImageData(0, 0, width, height), 1);
       return paper ? { ...ink, values: ink.values.map((value) => 1 - value) } : ink;
     },
-    /** Show a picture (an image of pixels.js or a bitmap) in place of what is drawn, which `undo` brings back. */
+    /** Show an image or a bitmap in place of what is drawn, which `undo` brings back. */
     show(picture, name) {
       leave();
       lift();
@@ -199,19 +193,6 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
       const fitted = Math.min(width / source.width, height / source.height);
       const [across, down] = [source.width * fitted, source.height * fitted];
       context.drawImage(source, (width - across) / 2, (height - down) / 2, across, down);
-    },
-  };
-}
-
-/** Brush size, undo and clear for a pad; `update()` after a change says which of them can be used. */
-export function createTools(pad) {
-  const size = element("input", { type: "range", min: THIN, max: THICK, step: 4, value: USUAL, "aria-label": "Brush size", oninput: () => pad.setBrush(Number(size.value)) });
-  const [undo, clear] = [button("Undo", pad.undo), button("Clear", pad.clear)];
-  return {
-    node: element("div.row.tools", element("label.field", "Brush", size), undo, clear),
-    update(hasPicture) {
-      undo.disabled = !pad.canUndo();
-      clear.disabled = pad.isEmpty() && !hasPicture;
     },
   };
 }

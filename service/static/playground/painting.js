@@ -1,33 +1,31 @@
-// Canvases as wide as their place and as sharp as the screen, and what is painted on several of them.
+// Canvases as sharp as the screen, and what is painted on several of them.
 
 import { token } from "./theme.js";
 
-/** Call `paint` whenever the width of a canvas has changed; later, since painting sets its height. The answer ends that. */
+/** Paint whenever the width of a canvas has changed; later, since painting sets its height. The answer ends that. */
 export function followWidth(canvas, paint) {
   const observer = new ResizeObserver(() => requestAnimationFrame(paint));
   observer.observe(canvas);
   return () => observer.disconnect();
 }
 
-/** Give a canvas a size, and its context in CSS pixels. */
 export function fit(canvas, width, height) {
   const ratio = window.devicePixelRatio;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
-  canvas.style.setProperty("height", `${height}px`);
+  canvas.style.height = `${height}px`;
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
   return context;
 }
 
-/** A circle, as a path. */
 export function circle([left, top], radius) {
   const path = new Path2D();
   path.arc(left, top, radius, 0, 2 * Math.PI);
   return path;
 }
 
-/** Write a word in the middle of a place; its halo, if it has one, is a line of the context. */
+/** Write about a place; the halo, if there is one, is a line of the context. */
 export function write(context, text, [left, top], colour, { size = 12, hasHalo = false } = {}) {
   Object.assign(context, { fillStyle: colour, font: `600 ${size}px ${token("--sans")}`, textAlign: "center", textBaseline: "middle" });
   if (hasHalo) context.strokeText(text, left, top + 0.5);

@@ -3,7 +3,6 @@
 // An image here is { width, height, channels, values }: values a Float32Array in [0, 1] of height * width * channels
 // numbers, as the API counts them; channels 1 (grey) or 3 (RGB).
 
-/** Numbers -> ImageData, to be put on a canvas. */
 function toImageData({ width, height, channels, values }) {
   const data = new Uint8ClampedArray(4 * width * height).map((_, at) =>
     at % 4 === 3 ? 255 : 255 * values[Math.floor(at / 4) * channels + (channels === 3 ? at % 4 : 0)]);
@@ -26,30 +25,26 @@ export function decodeFile(blob) {
   return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
 }
 
-/** A part of a bitmap, by default all of it -> numbers. */
 export function readBitmap(bitmap, channels, { left = 0, top = 0, width = bitmap.width, height = bitmap.height } = {}) {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, left, top, width, height, 0, 0, width, height);
   return fromImageData(context.getImageData(0, 0, width, height), channels);
 }
 
-/** The base64 of a PNG file, as the API's JSON holds it -> a bitmap. */
+/** A PNG file as the API's JSON holds it -> a bitmap. */
 export function decodeBase64(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   return decodeFile(new Blob([bytes], { type: "image/png" }));
 }
 
-/** The base64 of a PNG file, as the API's JSON holds it -> numbers. */
 export async function readBase64(text, channels) {
   return readBitmap(await decodeBase64(text), channels);
 }
 
-/** Numbers -> the base64 of a PNG file, as the API's JSON takes it. */
 export function writeBase64(image) {
   return canvasOf(image).toDataURL("image/png").split(",")[1];
 }
 
-/** Numbers on a canvas of their own. */
 export function canvasOf(image) {
   const canvas = document.createElement("canvas");
   paint(canvas, image);
@@ -59,8 +54,7 @@ export function canvasOf(image) {
 /** Show an image on a canvas at its own size; CSS enlarges it (class `pixelated`). */
 export function paint(canvas, image) {
   const data = image instanceof ImageData ? image : toImageData(image);
-  canvas.width = data.width;
-  canvas.height = data.height;
+  Object.assign(canvas, { width: data.width, height: data.height });
   canvas.getContext("2d").putImageData(data, 0, 0);
 }
 

@@ -18,7 +18,6 @@ export function findPlane(latents, dim) {
   return { mean, axes, shares, places };
 }
 
-/** Where a latent lies on the plane: [x, y]. */
 export function project({ mean, axes }, latent) {
   return axes.map((axis) => axis.reduce((sum, value, at) => sum + value * (latent[at] - mean[at]), 0));
 }
@@ -59,7 +58,7 @@ export function usualDistance(sample, most = 300) {
   return quantile(Float32Array.from(distances).sort(), 0.99);
 }
 
-/** The range of each component of the latents: [{ index, low, high, least, most, deviation }], 5 to 95 % between low and high. */
+/** The range of each component; from 5 to 95 % lie between low and high. */
 export function findRanges(latents, dim) {
   return Array.from({ length: dim }, (_, index) => {
     const column = Float32Array.from({ length: latents.length / dim }, (_, row) => latents[row * dim + index]).sort();
@@ -99,7 +98,7 @@ function covarianceOf(latents, dim, mean) {
   return sums.map((sum) => (sum * dim) / latents.length);
 }
 
-/** The main eigenvector at right angles to `other`, by power iteration from the same start each time; zero where there is none. */
+/** The main eigenvector at right angles to `other`, by power iteration; zero where there is none. */
 function mainDirection(matrix, dim, other) {
   const next = (vector) => {
     const along = dot(vector, other);

@@ -3,10 +3,9 @@
 const [FRAME_MS, HOLD_MS] = [80, 400];
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Whether nothing may move by itself. */
 export const isStill = () => STILL.matches;
 
-/** `show(index)` is told which frame to show, `tell()` when it starts, stops, or when motion is no longer wanted. */
+/** `tell()` is called when it starts, stops, or when motion is no longer wanted. */
 export function createPlayer(show, tell) {
   let [index, count, direction, isLooping, timer] = [0, 0, 1, true, null];
 
@@ -47,13 +46,12 @@ export function createPlayer(show, tell) {
   STILL.addEventListener("change", pause);
   return {
     isPlaying: () => timer !== null,
-    /** Start or stop; for those who want no motion, one frame on, and after the last of a single pass the first. */
+    /** Start or stop; for those who want no motion, one frame on. */
     toggle() {
       if (timer !== null) pause();
       else if (!isStill()) play();
       else if (!step()) seek(0);
     },
-    /** Show a frame, and stay there. */
     seek(place) {
       if (timer !== null) pause();
       seek(place);

@@ -3,21 +3,19 @@
 import * as calls from "./calls.js";
 import { decodeFile, readBitmap } from "./pixels.js";
 
-/** Load the sample of a model: its numbers and its sheet, at the same time. */
 export async function loadSample(api, choice, options) {
   const [document, sheet] = await Promise.all([
     api.json(calls.showReference(choice), options),
     api.blob(calls.showSheet(choice), options).then(decodeFile),
   ]);
-  return new Sample(api, choice, document, sheet);
+  return new Sample(document, sheet, (row, more) => api.blob(calls.showImage(choice, row), more));
 }
 
-/** A row of the sample as a subject or an end of an interpolation; what is expensive is left to whoever needs it. */
+/** A row as a subject or an end of an interpolation; what is expensive is left to whoever needs it. */
 export function refer(sample, row) {
   return { kind: "sample", row, image: null, latent: sample.latent(row) };
 }
 
-/** What a subject or an end is called where no picture can be seen. */
 export function nameOf(sample, { kind, row, fileName }) {
   if (row !== null) return sample.name(row);
   return { drawing: "your drawing", file: fileName || "your picture", latent: "a place in latent space" }[kind] ?? "an image";
@@ -32,15 +30,14 @@ export function isSame(one, other) {
 export const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 export class Sample {
-  #api;
-  #choice;
   #bitmap;
+  #load; // a row's image from the service
   #vectors = null;
 
-  constructor(api, choice, document, bitmap) {
-    this.#api = api;
-    this.#choice = choice;
+  constructor(document, bitmap, load) {
+    const flat = (rows) => Float32Array.from(rows.flat());
     this.#bitmap = bitmap;
+    this.#load = load;
     this.count = document.count;
     this.rows = [...Array(this.count).keys()];
     this.image = document.image; // { height, width, channels }
@@ -49,13 +46,12 @@ export class Sample {
     this.classes = document.classes; // names, by number; empty without labels
     this.labels = document.labels && Int32Array.from(document.labels); // null without labels
     this.testIndices = document.test_indices;
-    this.latents = Float32Array.from(document.latents.flat()); // count * latentDim
-    this.maps = { image: Float32Array.from(document.maps.image.flat()), latent: Float32Array.from(document.maps.latent.flat()) }; // count * 2
-    this.mse = Float32Array.from(document.errors.mse);
-    this.percentile = Float32Array.from(document.errors.percentile);
+    this.latents = flat(document.latents); // count * latentDim
+    this.maps = { image: flat(document.maps.image), latent: flat(document.maps.latent) }; // count * 2
+    this.mse = flat(document.errors.mse);
+    this.percentile = flat(document.errors.percentile);
   }
 
-  /** The latent vector of a row, not copied. */
   latent(row) {
     return this.latents.subarray(row * this.latentDim, (row + 1) * this.latentDim);
   }
@@ -71,17 +67,14 @@ export class Sample {
     return Object.entries(groups).map(([number, members]) => ({ number: Number(number), name: this.label(members[0]), rows: members }));
   }
 
-  /** What a row is called where no picture can be seen. */
   name(row) {
     const label = this.label(row);
     return `test image ${this.testIndices[row]}${label && `, class ${label}`}`;
   }
 
-  /** Draw a row's tile into a box of a canvas, from the sheet and so at once. */
-  drawTile(context, row, left, top, width, height) {
-    const { tile_width, tile_height } = this.sheet;
-    context.imageSmoothingEnabled = width < tile_width;
-    context.drawImage(this.#bitmap, ...this.#tilePlace(row), tile_width, tile_height, left, top, width, height);
+  drawTile(context, row, left = 0, top = 0) {
+    const { tile_width: width, tile_height: height } = this.sheet;
+    context.drawImage(this.#bitmap, ...this.#tilePlace(row), width, height, left, top, width, height);
   }
 
   /** A row's tile as numbers, see pixels.js; smaller than the image where `sheet.scale` is below 1. */
@@ -89,11 +82,9 @@ export class Sample {
     return this.#read(row, 1);
   }
 
-  /** A row's image as numbers, as the model takes it. */
   async pixels(row, options) {
     if (this.sheet.scale === 1) return this.tile(row);
-    const file = await this.#api.blob(calls.showImage(this.#choice, row), options);
-    return readBitmap(await decodeFile(file), this.image.channels);
+    return readBitmap(await decodeFile(await this.#load(row, options)), this.image.channels);
   }
 
   /**
@@ -102,13 +93,23 @@ export class Sample {
    * In image space vectors are pixels in [0, 1] of the tiles, so they are approximate where these are shrunk.
    * `except` is left out: a row has itself for its nearest neighbour.
    */
-  nearest(space, vector, number = 8, except = -1) {
+  nearest(space, vector, number, except = -1) {
     const [all, scale] = space === "latent" ? [this.latents, 1] : [this.#tiles(), 1 / 255];
-    return nearestRows(all, scale, vector, number, except);
+    const best = [];
+    let worst = Infinity;
+    for (let row = 0, start = 0; start < all.length; row++, start += vector.length) {
+      let sum = 0;
+      for (let at = 0; at < vector.length && sum < worst; at++) sum += (all[start + at] * scale - vector[at]) ** 2;
+      if (sum >= worst || row === except) continue;
+      const place = best.findIndex((other) => sum < other.sum);
+      best.splice(place < 0 ? best.length : place, 0, { row, sum });
+      if (best.length > number) best.pop();
+      if (best.length === number) worst = best[number - 1].sum;
+    }
+    return best.map(({ row, sum }) => ({ row, distance: Math.sqrt(sum) }));
   }
 
-  /** The neighbours of a row of the sample. */
-  neighbours(space, row, number = 8) {
+  neighbours(space, row, number) {
     return this.nearest(space, space === "latent" ? this.latent(row) : this.tile(row).values, number, row);
   }
 
@@ -117,14 +118,13 @@ export class Sample {
     return [(row % columns) * tile_width, Math.floor(row / columns) * tile_height];
   }
 
-  /** So many tiles beside each other as numbers. */
   #read(row, number) {
     const { tile_width, tile_height: height } = this.sheet;
     const [left, top] = this.#tilePlace(row);
     return readBitmap(this.#bitmap, this.image.channels, { left, top, width: number * tile_width, height });
   }
 
-  /** All tiles as bytes, row after row; made when first needed, a line of tiles at a time since each reading of a canvas costs. */
+  /** All tiles as bytes, row after row; read a line of tiles at a time, since each reading of a canvas costs. */
   #tiles() {
     if (this.#vectors !== null) return this.#vectors;
     const { columns, tile_width, tile_height } = this.sheet;
@@ -140,21 +140,4 @@ export class Sample {
     }
     return this.#vectors;
   }
-}
-
-/** By brute force: of 70,000 rows of 784 numbers in some 50 ms. */
-function nearestRows(all, scale, vector, number, except) {
-  const size = vector.length;
-  const best = [];
-  let worst = Infinity;
-  for (let row = 0, start = 0; start < all.length; row++, start += size) {
-    let sum = 0;
-    for (let at = 0; at < size && sum < worst; at++) sum += (all[start + at] * scale - vector[at]) ** 2;
-    if (sum >= worst || row === except) continue;
-    const place = best.findIndex((other) => sum < other.sum);
-    best.splice(place < 0 ? best.length : place, 0, { row, sum });
-    if (best.length > number) best.pop();
-    if (best.length === number) worst = best[number - 1].sum;
-  }
-  return best.map(({ row, sum }) => ({ row, distance: Math.sqrt(sum) }));
 }

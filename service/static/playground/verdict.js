@@ -6,7 +6,6 @@ import { figure } from "./format.js";
 const UNUSUAL = 0.99; // as /reconstruct flags by default
 const RATHER = 0.95;
 
-/** A percentile in words: ["Unusual", "higher than that of 99.2 % of known images"]. */
 function judge(percentile) {
   const word = percentile >= UNUSUAL ? "Unusual" : percentile >= RATHER ? "Rather unusual" : "Usual";
   if (percentile >= 1) return [word, "higher than that of all known images"];
@@ -15,13 +14,11 @@ function judge(percentile) {
   return [word, `higher than that of ${(Math.floor(1000 * percentile) / 10).toFixed(1)}\u00A0% of known images`];
 }
 
-/** The same as a sentence. */
 export function tellVerdict({ mse, percentile }) {
   const [word, rest] = judge(percentile);
   return `${word}: the error, ${figure(mse)}, is ${rest}.`;
 }
 
-/** A place for verdicts: { node, note, show({ mse, percentile }, or null for none) }. */
 export function createVerdict() {
   const [word, text, mark, note] = ["strong", "span", "span.mark", "p.note"].map((name) => element(name));
   const node = element("div.verdict", element("p.words", word, text), element("div.gauge", { "aria-hidden": "true" }, mark));
@@ -34,8 +31,7 @@ export function createVerdict() {
     note.textContent = found
       ? `Error: ${figure(found.mse)}, mean squared per value. Right of the tick lies one known image in a hundred.`
       : "The error’s place among those of known images shows here.";
-    mark.style.setProperty("left", `${100 * (found?.percentile ?? 0)}%`);
+    mark.style.left = `${100 * (found?.percentile ?? 0)}%`;
   };
-  show(null);
   return { node, note, show };
 }

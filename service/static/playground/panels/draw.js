@@ -1,30 +1,26 @@
 // The image being looked at: drawn, picked or uploaded, with what the model makes of it.
 
 import * as calls from "../calls.js";
-import { button } from "../controls.js";
-import { element } from "../dom.js";
+import { button, element } from "../dom.js";
 import { createFindings } from "../findings.js";
 import { centre, findStyle } from "../ink.js";
 import { createLine } from "../line.js";
-import { createPad, createTools } from "../pad.js";
-import { followSample, open } from "../panel.js";
+import { createPad } from "../pad.js";
+import { followSample } from "../panel.js";
 import { readBase64, writeBase64 } from "../pixels.js";
 import { showProblem } from "../problem.js";
 import { capital, isSame, nameOf, refer } from "../sample.js";
 import { fileButton, prepare, readFile, takeFiles } from "../upload.js";
 import { tellVerdict } from "../verdict.js";
 
-export function mount(root, context) {
-  const body = open(root, "Draw, pick or upload", "What the model sees, what it makes of it, and how unusual that is.");
+export function mount(body, context) {
   const desk = followSample(body, context.state, ["subject", "a", "b"], ({ sample, choice }) => createDesk(sample, choice, context));
-  takeFiles(root, (file) => desk()?.take(file));
+  takeFiles(body.parentElement, (file) => desk()?.take(file));
 }
 
-/** All that is there for one model. */
 function createDesk(sample, choice, { state, api, announce }) {
   const style = findStyle(sample);
   const pad = createPad(sample.image, style?.paper ?? null, redraw, announce);
-  const tools = style && createTools(pad);
   const findings = createFindings(sample, choice, setEnd, announce);
   const asOwn = element("input", { type: "checkbox", onchange: lookAtFile }); // for files
   const option = element("label.field.option", { hidden: true }, asOwn, "Crop, centre and colour it like the model’s own images");
@@ -35,7 +31,6 @@ function createDesk(sample, choice, { state, api, announce }) {
   let held = null; // { picture, fileName } of the file that is shown
   let frame = 0;
 
-  /** Look at a file. */
   async function take(file) {
     showProblem(fault, null);
     try {
@@ -61,11 +56,10 @@ function createDesk(sample, choice, { state, api, announce }) {
     show(refer(sample, ((shown?.row ?? 0) + step) % sample.count), { isAloud: true });
   }
 
-  /** After a stroke, or a part of one: what is drawn is prepared once a frame, however many events there are. */
+  /** What is drawn is prepared once a frame, however many events there are. */
   function redraw(isDone) {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => {
-      tools.update(false);
       if (pad.isEmpty()) return empty();
       const image = centre(pad.read(), style, sample.image);
       const subject = { kind: "drawing", row: null, image, latent: null };
@@ -84,7 +78,7 @@ function createDesk(sample, choice, { state, api, announce }) {
     write(null);
   }
 
-  /** Show an image that is there as a whole: on the pad, then what the model makes of it. */
+  /** Show a whole image: on the pad, then what the model makes of it. */
   function show(subject, { isExample = false, isAloud = false, picture = null } = {}) {
     line.drop();
     cancelAnimationFrame(frame);
@@ -102,16 +96,12 @@ function createDesk(sample, choice, { state, api, announce }) {
     findings.name(isExample ? `For example, ${name}` : capital(name));
   }
 
-  /** Ask the service about one image, and show and share the answer. */
   async function look(asked, signal) {
     let { subject } = asked;
     try {
       subject = { ...subject, image: subject.image ?? (await imageOf(subject, signal)) };
       if (signal.aborted) return;
-      if (asked.isWhole) {
-        pad.show(asked.picture ?? subject.image, nameOf(sample, subject));
-        tools?.update(true);
-      }
+      if (asked.isWhole) pad.show(asked.picture ?? subject.image, nameOf(sample, subject));
       subject = { ...subject, ...(await judge(subject.image, signal)) };
       if (!signal.aborted) present(subject, asked);
     } catch (error) {
@@ -119,13 +109,12 @@ function createDesk(sample, choice, { state, api, announce }) {
     }
   }
 
-  /** What the model makes of an image. */
   async function judge(image, signal) {
-    const body = { json: { images: [writeBase64(image)] } };
-    const call = calls.reconstruct(choice, body);
+    const images = [writeBase64(image)];
+    const call = calls.reconstruct(choice, images);
     const [{ reconstructions: [{ image: file, mse, percentile }] }, { latents: [latent] }] = await Promise.all([
       api.json(call, { signal }),
-      api.json(calls.encode(choice, body), { signal }),
+      api.json(calls.encode(choice, images), { signal }),
     ]);
     return { latent: Float32Array.from(latent), reconstruction: await readBase64(file, image.channels), mse, percentile, call };
   }
@@ -159,13 +148,12 @@ function createDesk(sample, choice, { state, api, announce }) {
 
   show(refer(sample, 0), { isExample: true });
   return {
-    nodes: element("div.desk", element("div.card.sources", pad.node, tools?.node,
+    nodes: element("div.desk", element("div.card.sources", pad.nodes,
       element("div.row", button("Random image", pickRandom), fileButton(take)), option, fault,
       element("p.note", style ? "Draw above, drop a picture here, or paste one." : "Drop a picture here, or paste one. This model is of colours, so there is no pen."),
       style && element("p.note", { id: "draw-keys" }, "By keyboard: arrow keys move the pen, space lowers and lifts it, backspace takes a stroke back, delete clears.")),
     findings.node),
     take,
-    /** Show what another panel wrote into the store. */
     follow({ subject, a, b }) {
       if (subject !== written) {
         written = subject;

@@ -2,13 +2,12 @@
 
 import { offerAnimation } from "../animation.js";
 import * as calls from "../calls.js";
-import { button, details, select, table } from "../controls.js";
 import { curlButton } from "../curl.js";
-import { element, fill } from "../dom.js";
+import { button, details, element, fill, select, table } from "../dom.js";
 import { bodyOf, imageOf, randomRow, typicalRows, withStandIns } from "../ends.js";
 import { createFilm } from "../film.js";
 import { figure } from "../format.js";
-import { followSample, open } from "../panel.js";
+import { followSample } from "../panel.js";
 import { decodeBase64, paint } from "../pixels.js";
 import { createPlayer, isStill } from "../player.js";
 import { showProblem } from "../problem.js";
@@ -18,13 +17,10 @@ const STEPS = [8, 16, 24, 48, 96];
 const USUAL_STEPS = 24;
 const METHODS = [["linear", "Straight line"], ["slerp", "Arc (spherical)"]];
 
-export function mount(root, context) {
-  const body = open(root, "From one image to another",
-    "The model’s way leads through latent space, and shows an image at each step. A blend of pixels shows the ghosts of both.");
+export function mount(body, context) {
   followSample(body, context.state, ["a", "b", "subject"], (now) => createWay(now, context));
 }
 
-/** All of the panel for one model. */
 function createWay({ sample, model, choice }, { state, api, announce }) {
   const typical = typicalRows(sample);
   const most = model.limits.max_steps;
@@ -35,7 +31,7 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
   let count = 0; // of frames
 
   const player = createPlayer(showFrame, tellPlaying);
-  const rows = [createRow("latent", "Latent path", player.seek), createRow("image", "Pixel blend", player.seek)];
+  const rows = [createFilm("Latent path", player.seek), createFilm("Pixel blend", player.seek)];
   const cards = { a: createEnd("a", "b"), b: createEnd("b", "a") };
   const host = element("div.notice");
   const place = element("input.place", { type: "range", min: 0, max: 0, "aria-label": "Step of the walk", oninput: () => player.seek(Number(place.value)) });
@@ -52,13 +48,12 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
   tellPlaying();
   setReady(false);
 
-  /** One end: its picture, its name, and ways to choose another. */
   function createEnd(field, otherField) {
     const letter = field.toUpperCase();
     const canvas = element("canvas.pixelated", { role: "img" });
     const title = element("p.name");
     const useSubject = button("Image looked at", () => state.set({ [field]: state.get().subject }), { "aria-label": `Use the image looked at for ${letter}` });
-    const useRandom = button("Random", () => state.set({ [field]: refer(sample, randomRow(sample, ends[otherField])) }), { "aria-label": `Random image for ${letter}` });
+    const useRandom = button("Random", () => state.set({ [field]: random(ends[otherField]) }), { "aria-label": `Random image for ${letter}` });
     return {
       node: element("div.card.end", { role: "group", "aria-label": `Image ${letter}` }, canvas,
         element("div", element("h3", letter), title, element("div.row", useSubject, useRandom))),
@@ -66,7 +61,7 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
       async show(end) {
         const name = nameOf(sample, end);
         title.textContent = capital(name);
-        canvas.setAttribute("aria-label", `${letter}: ${name}`);
+        canvas.ariaLabel = `${letter}: ${name}`;
         try {
           const image = await imageOf(sample, end);
           if (ends[field] === end) paint(canvas, image);
@@ -77,9 +72,11 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
     };
   }
 
+  const random = (other) => refer(sample, randomRow(sample, other));
+
   function useRandomPair() {
-    const a = refer(sample, randomRow(sample, null));
-    state.set({ a, b: refer(sample, randomRow(sample, a)) });
+    const a = random(null);
+    state.set({ a, b: random(a) });
   }
 
   function query() {
@@ -95,7 +92,7 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
     running = new AbortController();
     const { signal } = running;
     showProblem(host, null);
-    stage.setAttribute("aria-busy", "true");
+    stage.ariaBusy = "true";
     try {
       body = await bodyOf(api, choice, sample, [ends.a, ends.b], { signal });
       const { frames } = await api.json(framesCall(), { signal });
@@ -112,7 +109,7 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
   function show(frames) {
     const share = count > 1 ? Number(place.value) / (count - 1) : 0.5;
     const highest = Math.max(...frames.map(({ ghosting }) => ghosting)) || 1;
-    const [latent, image] = rows.map((row) => frames.filter(({ space }) => space === row.space));
+    const [latent, image] = ["latent", "image"].map((name) => frames.filter(({ space }) => space === name));
     rows[0].show(latent, highest);
     rows[1].show(image, highest);
     count = latent.length;
@@ -124,7 +121,7 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
   }
 
   function setReady(isReady, index = 0) {
-    stage.setAttribute("aria-busy", "false");
+    stage.ariaBusy = "false";
     for (const control of [play, place, curl]) control.disabled = !isReady;
     animation.setReady(isReady);
     player.load(isReady ? count : 0, index);
@@ -133,7 +130,7 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
   function showFrame(index) {
     const [latent, image] = rows.map((row) => row.point(index));
     place.value = index;
-    place.setAttribute("aria-valuetext", `${index + 1} of ${count}; ghosting ${figure(latent)} on the latent path, ${figure(image)} in the pixel blend`);
+    place.ariaValueText = `${index + 1} of ${count}; ghosting ${figure(latent)} on the latent path, ${figure(image)} in the pixel blend`;
   }
 
   function tellPlaying() {
@@ -148,7 +145,7 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
         element("div.row.controls", play, element("label.field", loop, "Loop"), element("label.field", "Steps", steps), element("label.field", "Way", method), curl),
         host, verdict, numbers, element("h3", "Take it with you"), animation.node),
     ],
-    /** Go where the store says; what nobody chose is chosen here, and not put into the store. */
+    /** What nobody chose is chosen here, and not put into the store. */
     follow(now) {
       for (const card of Object.values(cards)) card.allow(now.subject !== null);
       const next = withStandIns(sample, typical, now);
@@ -165,37 +162,6 @@ function createWay({ sample, model, choice }, { state, api, announce }) {
   };
 }
 
-/** One space: the frame that is looked at, its ghosting, and the film of all. */
-function createRow(space, title, pick) {
-  const canvas = element("canvas.pixelated", { role: "img", "aria-label": title });
-  const score = element("strong");
-  const film = createFilm(title, pick);
-  let frames = [];
-  return {
-    ...film,
-    space,
-    nodes: [
-      element("figure.frame", canvas, element("figcaption", element("span", title), element("span.note", "ghosting ", score))),
-      element("div.strip", film.node),
-    ],
-    show(next, highest) {
-      frames = next;
-      film.show(frames, highest);
-    },
-    /** Show a frame; the answer is its ghosting. */
-    point(index) {
-      const { picture, ghosting } = frames[index];
-      [canvas.width, canvas.height] = [picture.width, picture.height];
-      canvas.getContext("2d").drawImage(picture, 0, 0);
-      canvas.setAttribute("aria-label", `${title}, frame ${index + 1} of ${frames.length}`);
-      score.textContent = figure(ghosting);
-      film.point(index);
-      return ghosting;
-    },
-  };
-}
-
-/** What the numbers say, in words. */
 function judge(latent, image, channels) {
   const strong = (value) => element("strong", figure(value));
   const ghosts = image > 1.05 * latent ? `${figure(image / latent)} times as ghostly` : latent > 1.05 * image ? "crisper here" : "about as ghostly";

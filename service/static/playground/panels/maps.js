@@ -2,10 +2,8 @@
 
 import * as calls from "../calls.js";
 import { classColours } from "../colours.js";
-import { button, details } from "../controls.js";
 import { curlButton } from "../curl.js";
-import { element, fill } from "../dom.js";
-import { save } from "../download.js";
+import { button, details, element, fill, save } from "../dom.js";
 import { plural } from "../format.js";
 import { showPin, showSelection, showTable } from "../map_detail.js";
 import { toCsv, toPng } from "../map_export.js";
@@ -16,7 +14,7 @@ import { fit, place } from "../map_points.js";
 import { createRecompute } from "../map_recompute.js";
 import { createSubject } from "../map_subject.js";
 import { readView, writeViews } from "../map_view.js";
-import { open, waiting } from "../panel.js";
+import { waiting } from "../panel.js";
 import { isStill } from "../player.js";
 import { refer } from "../sample.js";
 import { isDark, onTheme, token } from "../theme.js";
@@ -31,8 +29,7 @@ const CAUTIONS = [
   "KL divergence says how well a map fits its own space: do not compare it between spaces.",
 ];
 
-export function mount(root, { state, api, announce }) {
-  const body = open(root, "Two maps of the same images", "Each point is a test image. The first map puts those close whose pixels are alike; the second, those whose latent vectors are.");
+export function mount(body, { state, api, announce }) {
   let sample = undefined; // null while there is none
   let isOwn = true; // whether the bundle's own maps are shown, and not some computed anew
   let timer = 0;
@@ -55,10 +52,10 @@ export function mount(root, { state, api, announce }) {
     element("div.row.toolbar", { role: "toolbar", "aria-label": "Tools of the maps" }, tools, button("Select all in view", selectInView),
       element("span.note.hint", "Wheel, pinch or + and − zoom; drag to pan.")),
     element("div.pair", views.map(({ plot, numbers, points }) => element("div.card.map",
-      element("div.top", element("h3", plot.title), plot.buttons), plot.window, plot.help, numbers, points))),
+      element("div.row.top", element("h3", plot.title), plot.buttons), plot.window, plot.help, numbers, points))),
     legend, recompute.form, subject.line, hint, pinned, selected,
     element("div.grid", verdict,
-      element("div.card", element("h3", "How to read such maps"), element("ul.note.cautions", CAUTIONS.map((text) => element("li", text))))),
+      element("div.card", element("h3", "How to read such maps"), element("ul.note", CAUTIONS.map((text) => element("li", text))))),
     element("div.row", button("Download PNG", savePng), button("Download CSV", saveCsv),
       curlButton("the maps", () => (isOwn ? calls.showReference(state.get().choice) : recompute.call()), announce)),
   ];
@@ -79,7 +76,6 @@ export function mount(root, { state, api, announce }) {
     return view;
   }
 
-  /** Another model, or none yet. */
   function show(now) {
     if (now.sample === sample) return;
     sample = now.sample;
@@ -93,13 +89,11 @@ export function mount(root, { state, api, announce }) {
     showPins();
   }
 
-  /** The maps that the bundle has. */
   function showOwn() {
     for (const view of views) move(view, sample.maps[view.space], true);
     measure(numbersOfModel(state.get().model));
   }
 
-  /** Let the points of a map go to where coordinates say; at first they are there at once. */
   function move(view, coordinates, isBundles) {
     isOwn = isBundles;
     view.map = coordinates;
@@ -107,7 +101,7 @@ export function mount(root, { state, api, announce }) {
     showPoints(view);
   }
 
-  /** A computation ended; without an answer what has moved stays so, and no numbers are known of it. */
+  /** Without an answer, what has moved stays so, and no numbers are known of it. */
   function receive(answer) {
     if (answer === null) {
       if (isOwn) showOwn();
@@ -122,7 +116,6 @@ export function mount(root, { state, api, announce }) {
     fill(verdict, found ? showComparison(found) : element("p.note", "Which space separates classes better is measured when the maps are finished."));
   }
 
-  /** Show again what depends on classes, selection and theme. */
   function redress() {
     if (!sample) return;
     const { hiddenClasses, selection } = state.get();
@@ -149,7 +142,6 @@ export function mount(root, { state, api, announce }) {
     for (const view of views) view.plot.mark({ hover, pins, findSubject: () => findSubject(view) });
   }
 
-  /** Where the image being looked at lies on a map now, or null. */
   function findSubject({ space, plot, map }) {
     if (subject.row() !== null) return plot.placeOf(subject.row());
     if (space !== "latent") return null;
@@ -180,7 +172,7 @@ export function mount(root, { state, api, announce }) {
 
   function choose(tool) {
     for (const { plot } of views) plot.use(tool);
-    for (const one of tools) one.setAttribute("aria-pressed", String(one.dataset.tool === tool));
+    for (const one of tools) one.ariaPressed = one.dataset.tool === tool;
   }
 
   /** Into the address, once it rests: browsers allow few changes of it. */

@@ -2,25 +2,21 @@
 
 import * as calls from "../calls.js";
 import { createComponents } from "../components.js";
-import { button, details, table } from "../controls.js";
 import { curlButton } from "../curl.js";
-import { element, fill } from "../dom.js";
+import { button, details, element, fill, table } from "../dom.js";
 import { latentOf, randomRow, typicalRows } from "../ends.js";
 import { count, figure, percent } from "../format.js";
 import { centresOf, createGround } from "../ground.js";
 import { createLine } from "../line.js";
-import { followSample, open } from "../panel.js";
+import { followSample } from "../panel.js";
 import { paint, readBase64 } from "../pixels.js";
 import { findPlane, findRanges, moveTo, project, usualDistance } from "../plane.js";
 import { showProblem } from "../problem.js";
 
-export function mount(root, context) {
-  const body = open(root, "Walk through latent space",
-    "Each place in latent space is an image. Drag over the plane, or move single numbers, and see what the model makes of it.");
+export function mount(body, context) {
   followSample(body, context.state, ["subject", "a", "b", "hover"], (now) => createWalk(now, context));
 }
 
-/** All of the panel for one model. */
 function createWalk({ sample, choice }, { state, api, announce }) {
   const plane = findPlane(sample.latents, sample.latentDim);
   const far = usualDistance(sample); // what is farther from each known image is far from data
@@ -37,7 +33,7 @@ function createWalk({ sample, choice }, { state, api, announce }) {
   const here = createPicture("Decoded from here");
   const near = createPicture("Nearest test image",
     button("Start here", () => startFromRow(nearest.row), { "aria-label": "Start here, from the nearest test image" }));
-  const where = element("p.where");
+  const where = element("p.note.where");
   const ofSubject = button("The image looked at", startFromSubject);
   const ground = createGround(sample, plane, far, { walk, home: goBack });
   const components = createComponents(findRanges(sample.latents, sample.latentDim), change);
@@ -99,7 +95,6 @@ function createWalk({ sample, choice }, { state, api, announce }) {
     }
   }
 
-  /** Give what is seen to the other panels. */
   function give(field, told) {
     if (image === null) return;
     state.set({ [field]: { kind: "latent", row: null, image: image.pixels, latent: image.latent } });
@@ -109,7 +104,6 @@ function createWalk({ sample, choice }, { state, api, announce }) {
   const isFar = () => nearest.distance > far;
   const isAtImage = () => nearest.distance <= 1e-4 * far;
 
-  /** The place in words. */
   function describe() {
     const name = sample.name(nearest.row);
     return isAtImage() ? `At ${name}.` : `${isFar() ? "Far from data" : "Near data"}: ${figure(nearest.distance)} from ${name}.`;
@@ -128,7 +122,7 @@ function createWalk({ sample, choice }, { state, api, announce }) {
     const marks = Object.entries({ A: a, B: b }).filter(([, end]) => end?.latent).map(([text, { latent }]) => [text, latent]);
     const [x, y] = project(plane, place).map(figure);
     ground.show({ latent: place, marks, ring: hover, near: nearest.row });
-    ground.node.setAttribute("aria-label", `Plane of the two main components. You are at ${x}, ${y}. ${describe()}`);
+    ground.node.ariaLabel = `Plane of the two main components. You are at ${x}, ${y}. ${describe()}`;
   }
 
   return {
@@ -141,7 +135,9 @@ function createWalk({ sample, choice }, { state, api, announce }) {
             group("Use this image", button("Look at it", () => give("subject", "It is now the image looked at.")),
               button("Set as A", () => give("a", "Set as A.")), button("Set as B", () => give("b", "Set as B.")),
               curlButton("the decoded image", () => decodeCall(place), announce)))),
-        element("div.legend", explain(sample, plane), details("Where the classes are, as a table", tabulate(sample, plane)))),
+        element("div.legend", explain(sample, plane), details("Where the classes are, as a table",
+          table("The middle of each class on the plane", ["class", "images", "to the right", "upwards"],
+            centresOf(sample, plane).map((one) => [one.name || "all", count(one.count), ...one.place.map(figure)]))))),
       element("div.card", element("h3", "One number at a time"),
         element("p.note", "Those that vary most come first. The bar behind a slider is where 90 of 100 test images are."), components.node),
     ],
@@ -158,7 +154,6 @@ function createWalk({ sample, choice }, { state, api, announce }) {
   };
 }
 
-/** A picture with its text, painted as soon as it is known. */
 function createPicture(title, ...more) {
   const canvas = element("canvas.pixelated", { role: "img", "aria-label": title });
   const note = element("span.note");
@@ -166,7 +161,7 @@ function createPicture(title, ...more) {
     node: element("figure", canvas, element("figcaption", element("strong", title), note), more),
     show(pixels, label, text = "") {
       paint(canvas, pixels);
-      canvas.setAttribute("aria-label", label);
+      canvas.ariaLabel = label;
       note.textContent = text;
     },
   };
@@ -181,9 +176,4 @@ function explain(sample, { shares }) {
   return element("p.note", { id: "walk-keys" },
     `The plane of ${name} of latent space, with ${percent(shares[0] + shares[1], 0)} of the spread of ${count(sample.count)} test images. `,
     "It is shaded where it is far from all of them. Arrow keys walk, with Shift in longer steps; Home leads back to the start.");
-}
-
-function tabulate(sample, plane) {
-  return table("The middle of each class on the plane", ["class", "images", "to the right", "upwards"],
-    centresOf(sample, plane).map(({ name, count: images, place }) => [name || "all", count(images), ...place.map(figure)]));
 }
