@@ -89,7 +89,9 @@ def press_pen(page: Page, force: float) -> None:
     assert box is not None
     pen = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2, "pointerType": "pen", "button": "left"}
     session = page.context.new_cdp_session(page)
-    session.send("Input.dispatchMouseEvent", {**pen, "type": "mousePressed", "buttons": 1, "force": force, "clickCount": 1})
+    session.send(
+        "Input.dispatchMouseEvent", {**pen, "type": "mousePressed", "buttons": 1, "force": force, "clickCount": 1}
+    )
     session.send("Input.dispatchMouseEvent", {**pen, "type": "mouseReleased", "buttons": 0, "clickCount": 1})
 
 

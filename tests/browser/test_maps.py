@@ -173,22 +173,25 @@ def test_the_lasso_selects_and_the_sheet_and_counts_show_what(page: Page) -> Non
     expect(selection).to_be_hidden()
 
 
-def test_a_shrunk_sheet_gives_smaller_thumbnails_and_whole_images(page: Page) -> None:
-    def shrink(route: Route) -> None:
-        sheet, smaller = Image.open(BytesIO(route.fetch().body())), BytesIO()
-        sheet.resize((sheet.width // 2, sheet.height // 2)).save(smaller, "PNG")
-        route.fulfill(body=smaller.getvalue(), content_type="image/png")
+@pytest.mark.parametrize(("scale", "thumbnail"), [(0.5, 4), (16, 96)])
+def test_thumbnails_follow_the_tiles_but_are_never_large(page: Page, scale: float, thumbnail: int) -> None:
+    tile = int(8 * scale)
 
-    page.route(re.compile(r"/reference/images(\?|$)"), shrink)
+    def resize(route: Route) -> None:
+        sheet, other = Image.open(BytesIO(route.fetch().body())), BytesIO()
+        sheet.resize((int(sheet.width * scale), int(sheet.height * scale))).save(other, "PNG")
+        route.fulfill(body=other.getvalue(), content_type="image/png")
+
+    page.route(re.compile(r"/reference/images(\?|$)"), resize)
     with page.expect_request(re.compile(r"/reference/images/0(\?|$)")):
-        with_reference(page, lambda document: document["sheet"].update(scale=0.5, tile_width=4, tile_height=4))
+        with_reference(page, lambda document: document["sheet"].update(scale=scale, tile_width=tile, tile_height=tile))
     page.get_by_role("button", name="Select all in view").click()
     selection = page.get_by_role("region", name="Selection")
     selection.get_by_role("button", name="Show 96 more").click()
     sheet = selection.get_by_role("img", name="Contact sheet of 192 selected images")
-    assert sheet.evaluate("one => [one.width, one.height]") == [24 * 4, 8 * 4]
-    last = "one => new Set(one.getContext('2d').getImageData(23 * 4, 7 * 4, 4, 4).data).size"
-    assert sheet.evaluate(last) > 4
+    assert sheet.evaluate("one => [one.width, one.height]") == [24 * thumbnail, 8 * thumbnail]
+    shades = "(one, side) => new Set(one.getContext('2d').getImageData(23 * side, 7 * side, side, side).data).size"
+    assert sheet.evaluate(shades, thumbnail) > 4
     seen = page.locator("#draw").get_by_role("img", name=re.compile("^What the model sees"))
     assert seen.evaluate("one => [one.width, one.height]") == [8, 8]
 

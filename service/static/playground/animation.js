@@ -34,7 +34,7 @@ export function offerAnimation(api, announce, getWalk) {
   };
   const buttons = [button("Download", download), curlButton("the animation", getCall, announce)];
   return {
-    node: element("div.saving", element("div.row", space, format, buttons), host),
+    node: element("div", element("div.row", space, format, buttons), host),
     setReady: (isReady) => buttons.forEach((one) => (one.disabled = !isReady)),
     close: () => saving.abort(),
   };

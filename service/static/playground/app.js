@@ -71,7 +71,7 @@ function introduce({ model: known }) {
 }
 
 byId("switches").append(themeSwitch());
-mountSwitches(byId("switches"), state, (choice) => look(choice));
+mountSwitches(byId("switches"), state, look);
 for (const [id, panel] of Object.entries(PANELS)) panel.mount(byId(id).querySelector(".body"), { state, api, announce });
 followParts(byId("top"));
 followState(state);

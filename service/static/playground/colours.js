@@ -4,7 +4,7 @@ const LIGHT = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9",
 const DARK = ["#3D95E6", "#F0AE2B", "#18B487", "#E59BC7", "#F26B21", "#93D6FF", "#9384F0", "#CFCB62", "#D0568C", "#AEB6BE"];
 const VIRIDIS = ["#440154", "#482878", "#3E4A89", "#31688E", "#26828E", "#1F9E89", "#35B779", "#6DCD59", "#B4DE2C"];
 
-/** The colour of each class by number: ten that stay apart, or steps of one scheme where there are more. */
+/** The colour of each class: ten that stay apart, or steps of one scheme where there are more. */
 export function classColours(classes, isDark = false) {
   const number = Math.max(1, classes);
   if (number <= LIGHT.length) return (isDark ? DARK : LIGHT).slice(0, number);

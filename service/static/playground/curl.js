@@ -16,7 +16,7 @@ function quote(text) {
   return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A button that copies what `getCall()` gives at that moment; `what` names the result for screen readers. */
+/** A button that copies what `getCall()` gives at that moment; `what` names the result. */
 export function curlButton(what, getCall, announce) {
   const copy = async () => {
     const line = toCurl(getCall());

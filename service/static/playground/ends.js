@@ -36,7 +36,7 @@ export function typicalRows(sample) {
   });
 }
 
-/** Both ends, with a typical image for one that is null: of the class farthest away from the other end. */
+/** Both ends, with a typical image for one that is null, far from the other. */
 export function withStandIns(sample, typical, { a, b }) {
   const first = a ?? (b === null ? refer(sample, typical[0]) : standIn(sample, typical, b));
   return { a: first, b: b ?? standIn(sample, typical, first) };

@@ -53,7 +53,6 @@ export function createFindings(sample, choice, setEnd, announce) {
 
 function createPicture({ width, height }, text) {
   const canvas = element("canvas.pixelated", { role: "img", width, height });
-  canvas.style.aspectRatio = `${width} / ${height}`;
   const detail = element("span.note");
   const show = (image, more, spoken = more) => {
     if (image) paint(canvas, image);

@@ -114,7 +114,7 @@ function paintBase(sample, plane, box, width, height) {
   return base;
 }
 
-/** Where the classes are: [{ name, count, place }] in their order; one with an empty name where there are no labels. */
+/** Where the classes are: [{ name, count, place }]; one with an empty name where there are no labels. */
 export function centresOf(sample, plane) {
   return sample.byClass().map(({ name, rows }) => {
     const mean = (axis) => rows.reduce((sum, row) => sum + plane.places[2 * row + axis], 0) / rows.length;

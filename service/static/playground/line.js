@@ -1,4 +1,4 @@
-// Work that follows a hand: one piece at a time, and of those that wait only the newest.
+// Work that follows a hand: one piece at a time.
 
 /** `ask(item)` replaces the item that waits for `work(item, signal)`; `drop()` forgets and aborts all. */
 export function createLine(work) {

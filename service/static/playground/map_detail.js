@@ -1,4 +1,4 @@
-// What was picked on the maps, as images: pinned points with their neighbours, and the selection.
+// What was picked on the maps: pinned points with their neighbours, and the selection.
 
 import { button, details, element, table } from "./dom.js";
 import { figure, percent, plural } from "./format.js";
@@ -7,10 +7,8 @@ const [NEIGHBOURS, SHEET_STEP, TABLE] = [8, 96, 60];
 const PHONE = matchMedia("(max-width: 34rem)");
 
 export function tileOf(sample, row, attributes = { role: "img", "aria-label": sample.name(row) }) {
-  const { tile_width: width, tile_height: height } = sample.sheet;
-  const canvas = element("canvas.pixelated.tile", { width, height, ...attributes });
-  sample.drawTile(canvas.getContext("2d"), row);
-  canvas.style.aspectRatio = `${width} / ${height}`;
+  const canvas = element("canvas.pixelated.tile", { ...sample.thumbnail, ...attributes });
+  sample.drawThumbnail(canvas.getContext("2d"), row);
   return canvas;
 }
 
@@ -37,7 +35,7 @@ function neighbourRow(sample, row, where, near, acts) {
     type: "button", "aria-label": `${sample.name(other)}, distance ${figure(distance)}: pin it`, title: `${sample.label(other)} · ${figure(distance)}`,
     onclick: () => acts.pin(other), onpointerenter: () => acts.hover(other), onpointerleave: () => acts.hover(null), onfocus: () => acts.hover(other), onblur: () => acts.hover(null),
   }, tileOf(sample, other, { "aria-hidden": "true" })));
-  return element("div.neighbours", element("h5", `Nearest ${where}`, tally), element("ul.strip", near.map(tile)));
+  return element("div", element("h5", `Nearest ${where}`, tally), element("ul.strip", near.map(tile)));
 }
 
 export function showSelection(sample, rows, colours, letGo) {
@@ -65,14 +63,14 @@ function contactSheet(sample, rows) {
   let drawn = 0;
   const draw = (wanted) => {
     drawn = Math.min(wanted, rows.length);
-    const { tile_width: width, tile_height: height } = sample.sheet;
+    const { width, height } = sample.thumbnail;
     const columns = Math.min(drawn, PHONE.matches ? 8 : 24);
     canvas.width = columns * width;
     canvas.height = Math.ceil(drawn / columns) * height;
     canvas.style.maxWidth = `${columns * 2.5}rem`;
     canvas.ariaLabel = `Contact sheet of ${plural(drawn, "selected image")}`;
     const context = canvas.getContext("2d");
-    rows.slice(0, drawn).forEach((row, at) => sample.drawTile(context, row, (at % columns) * width, Math.floor(at / columns) * height));
+    rows.slice(0, drawn).forEach((row, at) => sample.drawThumbnail(context, row, (at % columns) * width, Math.floor(at / columns) * height));
     more.hidden = drawn === rows.length;
     more.textContent = `Show ${Math.min(SHEET_STEP, rows.length - drawn)} more of ${rows.length - drawn}`;
   };

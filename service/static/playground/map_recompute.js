@@ -15,9 +15,7 @@ const MEASURING_MS = 1000; // without news after the last step
  * `heard.end(answer)` of its end, with null where it was stopped, and `heard.back()` to show the bundle's maps.
  */
 export function createRecompute({ state, api, announce }, heard) {
-  let running = null;
-  let timer = 0;
-  let latest = {}; // progress by space
+  let [running, timer, latest] = [null, 0, {}]; // the latest progress by space
   const number = (min, value, max) => element("input.number", { type: "number", min, max, value, step: 1, required: true, inputmode: "numeric" });
   const status = element("p.note", { role: "status" });
   const bar = element("progress", { max: 1, "aria-label": "Progress of the maps" });

@@ -26,7 +26,7 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
   const past = []; // what `undo` brings back
   let strokes = []; // each [[x, y, width], ...]; lists are replaced and never changed but for the stroke being drawn
   let pointer = null; // the one that draws; others are ignored
-  const pen = { x: width / 2, y: height / 2, isDown: false, isKnown: false }; // of the keyboard
+  const pen = { x: width / 2, y: height / 2, isDown: false }; // of the keyboard
   let label = null; // of the picture that is shown
 
   function pointOf({ clientX, clientY, pointerType, pressure }) {
@@ -150,7 +150,6 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
   }
 
   function showPen() {
-    pen.isKnown = true;
     ring.classList.add("shown");
     ring.classList.toggle("down", pen.isDown);
     ring.style.left = `${(100 * pen.x) / width}%`;
@@ -161,7 +160,7 @@ export function createPad({ width: wide, height: high }, paper, onInk, say) {
   function tell() {
     invitation.hidden = strokes.length > 0;
     const content = label !== null ? `shows ${label}` : strokes.length > 0 ? plural(strokes.length, "stroke") : "empty";
-    const held = pen.isKnown ? `, pen ${pen.isDown ? "down" : "up"}` : "";
+    const held = ring.classList.contains("shown") ? `, pen ${pen.isDown ? "down" : "up"}` : "";
     [undoing.disabled, clearing.disabled] = [past.length === 0, strokes.length === 0 && label === null];
     canvas.ariaLabel = paper === null ? (label ?? "") : `Drawing pad: ${content}${held}`;
   }

@@ -51,7 +51,7 @@ export function canvasOf(image) {
   return canvas;
 }
 
-/** Show an image on a canvas at its own size; CSS enlarges it (class `pixelated`). */
+/** Show an image on a canvas at its own size; CSS enlarges it. */
 export function paint(canvas, image) {
   const data = image instanceof ImageData ? image : toImageData(image);
   Object.assign(canvas, { width: data.width, height: data.height });

@@ -3,6 +3,8 @@
 import * as calls from "./calls.js";
 import { decodeFile, readBitmap } from "./pixels.js";
 
+const THUMBNAIL = 96; // pixels of the longer side at most
+
 export async function loadSample(api, choice, options) {
   const [document, sheet] = await Promise.all([
     api.json(calls.showReference(choice), options),
@@ -72,9 +74,18 @@ export class Sample {
     return `test image ${this.testIndices[row]}${label && `, class ${label}`}`;
   }
 
-  drawTile(context, row, left = 0, top = 0) {
-    const { tile_width: width, tile_height: height } = this.sheet;
-    context.drawImage(this.#bitmap, ...this.#tilePlace(row), width, height, left, top, width, height);
+  /** The size of thumbnails: of the tiles, or less where these are large. */
+  get thumbnail() {
+    const { tile_width, tile_height } = this.sheet;
+    const scale = Math.min(1, THUMBNAIL / Math.max(tile_width, tile_height));
+    return { width: Math.ceil(scale * tile_width), height: Math.ceil(scale * tile_height) };
+  }
+
+  drawThumbnail(context, row, left = 0, top = 0) {
+    const { tile_width, tile_height } = this.sheet;
+    const { width, height } = this.thumbnail;
+    Object.assign(context, { imageSmoothingEnabled: width < tile_width, imageSmoothingQuality: "high" });
+    context.drawImage(this.#bitmap, ...this.#tilePlace(row), tile_width, tile_height, left, top, width, height);
   }
 
   /** A row's tile as numbers, see pixels.js; smaller than the image where `sheet.scale` is below 1. */

@@ -1,15 +1,14 @@
-// Images that visitors bring: chosen, dropped or pasted files, made into what the model takes.
+// Files that visitors bring, made into what the model takes.
 
 import { button, element } from "./dom.js";
 import { centre, readInk, resize } from "./ink.js";
 import { fromImageData } from "./pixels.js";
 import { Problem } from "./problem.js";
 
-const KINDS = "image/png,image/jpeg,image/webp,image/gif,image/bmp";
 const MOST = 1024; // pixels of a side that are looked at; larger pictures are shrunk first
 
 export function fileButton(take) {
-  const input = element("input.unseen", { type: "file", accept: KINDS, tabindex: "-1", "aria-hidden": "true", onchange: () => {
+  const input = element("input.unseen", { type: "file", accept: "image/*", tabindex: "-1", "aria-hidden": "true", onchange: () => {
     if (input.files.length) take(input.files[0]);
     input.value = ""; // so that the same file can be chosen again
   } });

@@ -23,7 +23,7 @@ function createDesk(sample, choice, { state, api, announce }) {
   const pad = createPad(sample.image, style?.paper ?? null, redraw, announce);
   const findings = createFindings(sample, choice, setEnd, announce);
   const asOwn = element("input", { type: "checkbox", onchange: lookAtFile }); // for files
-  const option = element("label.field.option", { hidden: true }, asOwn, "Crop, centre and colour it like the model’s own images");
+  const option = element("label.field", { hidden: true }, asOwn, "Crop, centre and colour it like the model’s own images");
   const fault = element("div.notice");
   const line = createLine(look);
   let shown = null; // the store's subject, but for the example in the beginning

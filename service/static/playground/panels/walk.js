@@ -122,7 +122,7 @@ function createWalk({ sample, choice }, { state, api, announce }) {
     const marks = Object.entries({ A: a, B: b }).filter(([, end]) => end?.latent).map(([text, { latent }]) => [text, latent]);
     const [x, y] = project(plane, place).map(figure);
     ground.show({ latent: place, marks, ring: hover, near: nearest.row });
-    ground.node.ariaLabel = `Plane of the two main components. You are at ${x}, ${y}. ${describe()}`;
+    ground.node.ariaLabel = `Plane of the main components. You are at ${x}, ${y}. ${describe()}`;
   }
 
   return {
