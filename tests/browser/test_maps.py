@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,29 @@ def test_the_lasso_selects_and_the_sheet_and_counts_show_what(page: Page) -> Non
     assert shades > 8
     selection.get_by_role("button", name="Let go").click()
     expect(selection).to_be_hidden()
+
+
+@pytest.mark.parametrize(("scale", "thumbnail"), [(0.5, 4), (16, 96)])
+def test_thumbnails_follow_the_tiles_but_are_never_large(page: Page, scale: float, thumbnail: int) -> None:
+    tile = int(8 * scale)
+
+    def resize(route: Route) -> None:
+        sheet, other = Image.open(BytesIO(route.fetch().body())), BytesIO()
+        sheet.resize((int(sheet.width * scale), int(sheet.height * scale))).save(other, "PNG")
+        route.fulfill(body=other.getvalue(), content_type="image/png")
+
+    page.route(re.compile(r"/reference/images(\?|$)"), resize)
+    with page.expect_request(re.compile(r"/reference/images/0(\?|$)")):
+        with_reference(page, lambda document: document["sheet"].update(scale=scale, tile_width=tile, tile_height=tile))
+    page.get_by_role("button", name="Select all in view").click()
+    selection = page.get_by_role("region", name="Selection")
+    selection.get_by_role("button", name="Show 96 more").click()
+    sheet = selection.get_by_role("img", name="Contact sheet of 192 selected images")
+    assert sheet.evaluate("one => [one.width, one.height]") == [24 * thumbnail, 8 * thumbnail]
+    shades = "(one, side) => new Set(one.getContext('2d').getImageData(23 * side, 7 * side, side, side).data).size"
+    assert sheet.evaluate(shades, thumbnail) > 4
+    seen = page.locator("#draw").get_by_role("img", name=re.compile("^What the model sees"))
+    assert seen.evaluate("one => [one.width, one.height]") == [8, 8]
 
 
 def test_the_legend_hides_and_isolates_classes_and_a_link_keeps_that(page: Page) -> None:

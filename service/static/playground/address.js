@@ -1,19 +1,18 @@
 // The state in the page's address, so that a link shows a colleague the same.
 //
-// ?model=mnist&version=2&pins=3,17&hidden=0,4&subject=5&a=8&b=12&view=... : rows of the reference sample stand for images. What was
-// drawn or uploaded is not in the address. The fragment is left to the parts of the page: #maps.
+// ?model=mnist&version=2&pins=3,17&hidden=0,4&subject=5&a=8&b=12&view=... : rows of the sample stand for images; what was drawn or
+// uploaded is not in it.
 
 import { refer } from "./sample.js";
 
-/** The model and version that an address asks for: { name, version }, each null where it does not. */
-export function readChoice(search = location.search) {
-  const query = new URLSearchParams(search);
+export function readChoice() {
+  const query = new URLSearchParams(location.search);
   return { name: query.get("model"), version: wholeNumber(query.get("version")) };
 }
 
-/** The images and the view that an address asks for, as changes of the store; rows that are not there are left out. */
-export function readImages(sample, search = location.search) {
-  const query = new URLSearchParams(search);
+/** What an address asks for as changes of the store; rows that are not there are left out. */
+export function readImages(sample) {
+  const query = new URLSearchParams(location.search);
   const row = (name) => rowsOf(query.get(name), sample.count)[0];
   const end = (name) => (row(name) === undefined ? null : refer(sample, row(name)));
   return {
@@ -26,19 +25,13 @@ export function readImages(sample, search = location.search) {
   };
 }
 
-/** Keep the address up to the store. */
 export function followState(state) {
   state.on(["choice", "sample", "pins", "hiddenClasses", "subject", "a", "b", "view"], (now) => {
     if (now.sample === null) return; // in the middle of a change of model
-    const query = new URLSearchParams();
-    const put = (name, value) => value !== null && value !== undefined && value !== "" && query.set(name, value);
-    put("model", now.choice.name);
-    put("version", now.choice.version);
-    put("pins", now.pins.join(","));
-    put("hidden", now.hiddenClasses.join(","));
-    for (const name of ["subject", "a", "b"]) put(name, now[name]?.row);
-    put("view", now.view);
-    const search = `?${query.toString().replaceAll("%2C", ",")}`;
+    const { choice, pins, hiddenClasses, subject, a, b, view } = now;
+    const fields = { model: choice.name, version: choice.version, pins: pins.join(), hidden: hiddenClasses.join(), subject: subject?.row, a: a?.row, b: b?.row, view };
+    const query = new URLSearchParams(Object.entries(fields).filter(([, value]) => (value ?? "") !== ""));
+    const search = `?${query}`.replaceAll("%2C", ",");
     if (search !== location.search) history.replaceState(null, "", search + location.hash);
   });
 }

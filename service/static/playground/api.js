@@ -12,16 +12,29 @@ const LONGEST_PAUSE_MS = 4_000;
  * The service as functions of calls (see calls.js), each with options { signal, patienceMs }.
  *
  * All calls only compute, so any may be sent again. One that finds no service, or one that is not ready, is repeated for
- * `patienceMs`, by default a minute; meanwhile `onConnection(false)` is told, and `onConnection(true)` once there is an answer.
+ * `patienceMs`; meanwhile `onConnection(false)` is told, and `onConnection(true)` once there is an answer.
  */
-export function createApi(onConnection = () => {}) {
-  const send = (call, options) => sendPatiently(call, options, onConnection);
+export function createApi(onConnection) {
+  async function send(call, { signal, patienceMs = PATIENCE_MS } = {}) {
+    const until = performance.now() + patienceMs;
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      const { method, headers, json } = call;
+      const response = await fetch(addressOf(call), { method, headers, body: json && JSON.stringify(json), signal }).catch(() => null);
+      signal?.throwIfAborted();
+      if (response) onConnection(true);
+      if (response?.ok) return response;
+      const problem = response ? await Problem.of(response) : UNREACHABLE;
+      if (!["unreachable", "not-ready"].includes(problem.slug) || performance.now() > until) throw problem;
+      onConnection(false);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      signal?.throwIfAborted();
+    }
+  }
+
   return {
-    send,
     json: async (call, options) => (await send(call, options)).json(),
     blob: async (call, options) => (await send(call, options)).blob(),
-    /** The events of a stream, one by one: { event, data }. A `problem` event is thrown. */
-    async *stream(call, options = {}) {
+    async *stream(call, options) {
       const streaming = { ...call, headers: { ...call.headers, Accept: "text/event-stream" } };
       for await (const { event, data } of readEvents((await send(streaming, options)).body)) {
         if (event === "problem") throw new Problem(data);
@@ -31,38 +44,4 @@ export function createApi(onConnection = () => {}) {
   };
 }
 
-async function sendPatiently(call, { signal, patienceMs = PATIENCE_MS } = {}, onConnection) {
-  const until = performance.now() + patienceMs;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    const failure = await sendOnce(call, signal).then(
-      (response) => {
-        onConnection(true);
-        return response.ok ? response : Problem.of(response);
-      },
-      (error) => (signal?.aborted ? Promise.reject(error) : unreachable()),
-    );
-    if (failure instanceof Response) return failure;
-    if (!isPassing(failure) || performance.now() > until) throw failure;
-    onConnection(false);
-    await rest(pause, signal);
-  }
-}
-
-function sendOnce({ method, headers, json, file, ...call }, signal) {
-  const kind = json === undefined ? file && { "Content-Type": file.type } : { "Content-Type": "application/json" };
-  const body = json === undefined ? file : JSON.stringify(json);
-  return fetch(addressOf(call), { method, headers: { ...headers, ...kind }, body, signal });
-}
-
-const unreachable = () =>
-  Problem.named("unreachable", "The service does not answer", "It may be restarting; this page goes on by itself.");
-
-const isPassing = (problem) => ["unreachable", "not-ready"].includes(problem.slug);
-
-/** Wait, unless it is aborted. */
-function rest(milliseconds, signal) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
-  });
-}
+const UNREACHABLE = new Problem({ type: "unreachable", title: "The service does not answer", detail: "It may be restarting; this page goes on by itself." });

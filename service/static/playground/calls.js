@@ -1,41 +1,39 @@
 // Every call of the public API as one object, from which both a request and a curl line are made.
 //
-// A call: { method, path, query: {name: value}, headers: {name: value}, json } or, in place of `json`,
-// { file: Blob, fileName } for one encoded image as the body. A choice of model: { name, version }, version null for
-// the newest. Images in JSON are base64 of PNG files, or numbers.
+// A call: { method, path, query: {name: value}, headers: {name: value}, json }. A choice of model: { name, version }, version null
+// for the newest. Images in JSON are base64 of PNG files, or numbers.
 
 const get = (path, query = {}) => ({ method: "GET", path, query, headers: {} });
 
-const post = (path, choice, query, body, accept = "application/json") => ({
+const post = (path, choice, query, json, accept = "application/json") => ({
   method: "POST",
   path,
   query: { model: choice.name, ...versionOf(choice), ...query },
-  headers: { Accept: accept },
-  ...body,
+  headers: { Accept: accept, "Content-Type": "application/json" },
+  json,
 });
 
 const versionOf = ({ version }) => (version === null ? {} : { version });
 
-const page = (choice, rest = "") => `models/${encodeURIComponent(choice.name)}${rest}`;
+const page = (choice, rest = "") => get(`models/${encodeURIComponent(choice.name)}${rest}`, versionOf(choice));
 
 export const listModels = () => get("models");
-export const showModel = (choice) => get(page(choice), versionOf(choice));
-export const showReference = (choice) => get(page(choice, "/reference"), versionOf(choice));
-export const showSheet = (choice) => get(page(choice, "/reference/images"), versionOf(choice));
-export const showImage = (choice, row) => get(page(choice, `/reference/images/${row}`), versionOf(choice));
-export const showReport = (choice) => get(page(choice, "/report"), versionOf(choice));
+export const showModel = (choice) => page(choice);
+export const showReference = (choice) => page(choice, "/reference");
+export const showSheet = (choice) => page(choice, "/reference/images");
+export const showImage = (choice, row) => page(choice, `/reference/images/${row}`);
+export const showReport = (choice) => page(choice, "/report");
 
-/** `body` is { json: { images } } or { file, fileName }. */
-export const encode = (choice, body) => post("encode", choice, {}, body);
-export const reconstruct = (choice, body, query = {}) => post("reconstruct", choice, query, body);
-export const decode = (choice, latents, query = {}) => post("decode", choice, query, { json: { latents } });
-/** `body` is { json: { images } } or { json: { latents } }; `accept` chooses JSON, GIF, WebP, APNG, ... */
-export const interpolate = (choice, body, query = {}, accept) => post("interpolate", choice, query, body, accept);
-export const layOut = (choice, body, query = {}, accept) => post("tsne", choice, query, body, accept);
+export const encode = (choice, images) => post("encode", choice, {}, { images });
+export const reconstruct = (choice, images) => post("reconstruct", choice, {}, { images });
+export const decode = (choice, latents) => post("decode", choice, {}, { latents });
+/** `body` is { images } or { latents }; `accept` chooses JSON, GIF, WebP, APNG, ... */
+export const interpolate = (choice, body, query, accept) => post("interpolate", choice, query, body, accept);
+export const layOut = (choice, body, query) => post("tsne", choice, query, body);
 
 /** The address of a call, relative to the page so that it works behind a proxy's prefix. */
-export function addressOf(call, base = document.baseURI) {
-  const address = new URL(call.path, base);
+export function addressOf(call) {
+  const address = new URL(call.path, document.baseURI);
   for (const [name, value] of Object.entries(call.query)) address.searchParams.set(name, value);
-  return address;
+  return address.href;
 }

@@ -1,17 +1,12 @@
 // "Copy as curl": any call as a line for a shell.
 
 import { addressOf } from "./calls.js";
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 
-/** The curl line that does what `call` does; with `saveAs`, the name of a file, it writes the answer there. */
-export function toCurl(call, base = document.baseURI) {
-  const headers = { ...call.headers };
-  const parts = ["curl -s", quote(addressOf(call, base).href)];
-  if (call.json !== undefined) headers["Content-Type"] = "application/json";
-  else if (call.file) headers["Content-Type"] = call.file.type;
-  for (const [name, value] of Object.entries(headers)) parts.push(`-H ${quote(`${name}: ${value}`)}`);
-  if (call.json !== undefined) parts.push(`-d ${quote(JSON.stringify(call.json))}`);
-  else if (call.file) parts.push(`--data-binary ${quote(`@${call.fileName}`)}`);
+function toCurl(call) {
+  const parts = ["curl -s", quote(addressOf(call))];
+  for (const [name, value] of Object.entries(call.headers)) parts.push(`-H ${quote(`${name}: ${value}`)}`);
+  if (call.json) parts.push(`-d ${quote(JSON.stringify(call.json))}`);
   if (call.saveAs) parts.push(`-o ${quote(call.saveAs)}`);
   return parts.join(" ");
 }
@@ -21,30 +16,28 @@ function quote(text) {
   return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A button that copies the call that `getCall()` gives at that moment; `what` names the result for screen readers. */
+/** A button that copies what `getCall()` gives at that moment; `what` names the result. */
 export function curlButton(what, getCall, announce) {
   const copy = async () => {
     const line = toCurl(getCall());
     try {
       await navigator.clipboard.writeText(line);
       announce(`Copied the curl line for ${what}.`);
-      button.textContent = "Copied";
-      setTimeout(() => (button.textContent = "Copy as curl"), 1500);
+      copying.textContent = "Copied";
+      setTimeout(() => (copying.textContent = "Copy as curl"), 1500);
     } catch {
       showLine(line);
     }
   };
-  const button = element("button", { type: "button", class: "button plain", "aria-label": `Copy as curl: ${what}`, onclick: copy }, "Copy as curl");
-  return button;
+  const copying = button("Copy as curl", copy, { "aria-label": `Copy as curl: ${what}` }, ".plain");
+  return copying;
 }
 
-/** Where the clipboard is not to be had (pages that did not come over HTTPS or from this machine): to copy by hand. */
+/** To copy by hand, where the clipboard is not to be had: on pages that came from another machine without HTTPS. */
 function showLine(line) {
-  const text = element("textarea", { readonly: true, "aria-label": "The curl line" });
-  text.value = line;
-  const close = element("button", { class: "button", onclick: () => dialog.close() }, "Close");
-  const dialog = element("dialog", { class: "copying", "aria-label": "Copy as curl", onclose: () => dialog.remove() },
-    element("p", {}, "This browser does not let the page write to the clipboard here. Copy the line by hand:"), text, close);
+  const text = element("textarea", { readonly: true, "aria-label": "The curl line" }, line);
+  const dialog = element("dialog.copying", { "aria-label": "Copy as curl", onclose: () => dialog.remove() },
+    element("p", "This browser does not let the page write to the clipboard here. Copy the line by hand:"), text, button("Close", () => dialog.close()));
   document.body.append(dialog);
   dialog.showModal();
   text.select();

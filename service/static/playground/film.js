@@ -1,88 +1,85 @@
-// A strip of the frames of a walk, and beneath it how ghostly each is.
+// One way between two images: a frame of it, how ghostly that is, and the film of all frames.
 
 import { element } from "./dom.js";
 import { figure } from "./format.js";
+import { fit, followWidth } from "./painting.js";
 import { token } from "./theme.js";
 
-const TILE = 96;
-const LEAST_TILES = 8;
-const BARS = 40;
-const GAP = 6;
+const [TILE, LEAST_TILES, BARS, GAP] = [96, 8, 40, 6];
 
-/** A canvas on which a drag or tap picks a frame: `pick(index)`. Frames are [{ picture, ghosting }], `highest` the full bar. */
+/** Frames are [{ picture, ghosting }], `highest` the full bar; a drag or tap on the film picks one: `pick(index)`. */
 export function createFilm(title, pick) {
-  const canvas = element("canvas", { class: "film", role: "img", "aria-label": title });
+  const canvas = element("canvas.pixelated", { role: "img", "aria-label": title });
+  const score = element("strong");
+  const strip = element("canvas.film", { role: "img", "aria-label": title, onpointerdown: press, onpointermove: follow });
   let [frames, highest, current] = [[], 1, 0];
 
-  const paint = () => frames.length > 0 && canvas.clientWidth > 0 && paintFilm(canvas, frames, highest, current);
-  const follow = (event) => {
-    if (event.buttons === 0 || frames.length === 0) return;
-    const { left, width } = canvas.getBoundingClientRect();
-    pick(Math.min(frames.length - 1, Math.max(0, Math.floor(((event.clientX - left) / width) * frames.length))));
-  };
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
+  const repaint = () => frames.length > 0 && strip.clientWidth > 0 && paint(strip, frames, highest, current);
+
+  function press(event) {
+    strip.setPointerCapture(event.pointerId);
     follow(event);
-  });
-  canvas.addEventListener("pointermove", follow);
-  const observer = new ResizeObserver(() => requestAnimationFrame(paint)); // later, since painting sets the height
-  observer.observe(canvas);
+  }
+
+  function follow(event) {
+    if (event.buttons === 0 || frames.length === 0) return;
+    const { left, width } = strip.getBoundingClientRect();
+    pick(Math.floor(((event.clientX - left) / width) * frames.length));
+  }
+
   return {
-    node: canvas,
-    repaint: paint,
+    nodes: [
+      element("figure.frame", canvas, element("figcaption", element("span", title), element("span.note", "ghosting ", score))),
+      element("div.strip", strip),
+    ],
+    repaint,
     show(next, most) {
       [frames, highest] = [next, most];
       const scores = frames.map(({ ghosting }) => ghosting);
-      canvas.setAttribute("aria-label", `${title}: ${frames.length} frames, ghosting from ${figure(Math.min(...scores))} to ${figure(Math.max(...scores))}`);
-      paint();
+      strip.ariaLabel = `${title}: ${frames.length} frames, ghosting from ${figure(Math.min(...scores))} to ${figure(Math.max(...scores))}`;
     },
+    /** Show a frame; the answer is its ghosting. */
     point(index) {
+      const { picture, ghosting } = frames[index];
       current = index;
-      paint();
+      Object.assign(canvas, { width: picture.width, height: picture.height });
+      canvas.getContext("2d").drawImage(picture, 0, 0);
+      canvas.ariaLabel = `${title}, frame ${index + 1} of ${frames.length}`;
+      score.textContent = figure(ghosting);
+      repaint();
+      return ghosting;
     },
-    close: () => observer.disconnect(),
+    close: followWidth(strip, repaint),
   };
 }
 
-function paintFilm(canvas, frames, highest, current) {
-  const width = canvas.clientWidth;
+function paint(strip, frames, highest, current) {
+  const width = strip.clientWidth;
   const shown = Math.min(frames.length, Math.max(LEAST_TILES, Math.round(width / TILE)));
   const { picture } = frames[0];
   const tile = width / shown;
   const height = Math.min(1.5 * tile, (tile * picture.height) / picture.width);
-  const context = fit(canvas, width, height + GAP + BARS);
+  const wide = Math.min(tile - 1, (height * picture.width) / picture.height);
+  const context = fit(strip, width, height + GAP + BARS);
   context.imageSmoothingEnabled = picture.width > tile * devicePixelRatio;
   for (let place = 0; place < shown; place++) {
-    const index = shown === 1 ? 0 : Math.round((place * (frames.length - 1)) / (shown - 1));
-    const wide = Math.min(tile - 1, (height * picture.width) / picture.height);
+    const index = Math.round((place * (frames.length - 1)) / Math.max(1, shown - 1));
     context.drawImage(frames[index].picture, place * tile + (tile - 1 - wide) / 2, 0, wide, height);
   }
-  paintBars(context, frames, highest, current, { width, top: height + GAP });
+  paintBars(context, frames, highest, current, width, height + GAP);
 }
 
-function paintBars(context, frames, highest, current, { width, top }) {
+function paintBars(context, frames, highest, current, width, top) {
   const [quiet, accent, line] = ["--strong-line", "--accent", "--line"].map(token);
   const each = width / frames.length;
   context.fillStyle = line;
   context.fillRect(0, top + BARS - 1, width, 1);
   frames.forEach(({ ghosting }, index) => {
+    const isCurrent = index === current;
     const tall = Math.max(1, (BARS * ghosting) / highest);
-    context.fillStyle = index === current ? accent : quiet;
-    context.globalAlpha = index === current ? 1 : 0.55;
+    Object.assign(context, { fillStyle: isCurrent ? accent : quiet, globalAlpha: isCurrent ? 1 : 0.55 });
     context.fillRect(index * each + 1, top + BARS - tall, Math.max(1, each - 2), tall);
   });
-  context.globalAlpha = 1;
-  context.fillStyle = accent;
+  Object.assign(context, { fillStyle: accent, globalAlpha: 1 });
   context.fillRect(Math.round((current + 0.5) * each - 1), 0, 2, top + BARS);
-}
-
-/** Make a canvas as sharp as the screen, and give its context in CSS pixels. */
-export function fit(canvas, width, height) {
-  const ratio = window.devicePixelRatio;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  canvas.style.setProperty("height", `${height}px`);
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return context;
 }

@@ -17,6 +17,6 @@ export function percent(share, digits = 1) {
   return share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)}\u00A0%`;
 }
 
-export function plural(number, noun, several = `${noun}s`) {
-  return `${count(number)} ${number === 1 ? noun : several}`;
+export function plural(number, noun) {
+  return `${count(number)} ${number === 1 ? noun : `${noun}s`}`;
 }

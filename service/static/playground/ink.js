@@ -26,7 +26,7 @@ export function findStyle(sample) {
   };
 }
 
-/** A plane of ink, { width, height, channels: 1, values }, as large as it was drawn -> an image as the model's are. */
+/** An image of ink, as large as it was drawn -> one as the model's are. */
 export function centre(plane, style, { width, height }) {
   const values = new Float32Array(width * height).fill(style.paper);
   const image = { width, height, channels: 1, values };
@@ -45,34 +45,30 @@ export function centre(plane, style, { width, height }) {
   return image;
 }
 
-/** An image -> the same at another size: each pixel is the average of the area that it covers. */
+/** Each pixel is the average of the area that it covers. */
 export function resize(image, { width, height }) {
   const across = spans(0, image.width / width, width, image.width);
   const down = spans(0, image.height / height, height, image.height);
   return average(image, across, down);
 }
 
-/** A grey photograph or scan of something on even paper, light or dark -> the plane of its ink. */
+/** A grey photograph or scan of something on even paper, light or dark -> its ink. */
 export function readInk(image) {
   const paper = median(borderOf(image));
   const [low, high] = image.values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [1, 0]);
   const span = high - paper > paper - low ? high - paper : low - paper;
-  // Shades of the paper are left behind, and what is nearly full is full.
+  // Shades of the paper are left behind.
   const values = image.values.map((value) => (span === 0 ? 0 : within(((value - paper) / span - 0.2) / 0.6, 1)));
   return { ...image, values };
 }
 
-/** The smallest box that holds all ink: { left, top, width, height }, or null where there is none. */
-export function findInk({ width, height, values }) {
+/** The smallest box that holds all ink, or null where there is none. */
+function findInk({ width, height, values }) {
   let [left, top, right, bottom] = [width, height, -1, -1];
   values.forEach((value, index) => {
     if (value < FAINT) return;
-    const x = index % width;
-    const y = (index - x) / width;
-    left = Math.min(left, x);
-    right = Math.max(right, x);
-    top = Math.min(top, y);
-    bottom = y;
+    const [x, y] = [index % width, Math.floor(index / width)];
+    [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), y];
   });
   return right < 0 ? null : { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
@@ -96,7 +92,7 @@ function fit(plane, { left, top, width, height }, step, box) {
   return average(plane, across, down);
 }
 
-/** For each of `number` pixels that begin at `start`: [pixel of the source, its share], without those outside the source. */
+/** For each of `number` pixels from `start` on: [[pixel of the source, its share], ...]. */
 function spans(start, step, number, size) {
   return Array.from({ length: number }, (_, place) => {
     const [from, to] = [start + place * step, start + (place + 1) * step];
@@ -124,10 +120,7 @@ function average({ width, channels, values }, across, down) {
 }
 
 function borderOf({ width, height, values }) {
-  return values.filter((_, index) => {
-    const x = index % width;
-    return x === 0 || x === width - 1 || index < width || index >= width * (height - 1);
-  });
+  return values.filter((_, index) => index % width === 0 || index % width === width - 1 || index < width || index >= width * (height - 1));
 }
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);

@@ -1,6 +1,6 @@
-// Work that follows a hand: one piece at a time, and of those that wait only the newest.
+// Work that follows a hand: one piece at a time.
 
-/** `work(item, signal)` is done for one item after another; `ask(item)` replaces the one that waits, `drop()` forgets and aborts all. */
+/** `ask(item)` replaces the item that waits for `work(item, signal)`; `drop()` forgets and aborts all. */
 export function createLine(work) {
   let running = null;
   let next = null;

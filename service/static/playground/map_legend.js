@@ -1,26 +1,24 @@
-// The legend of the maps: each class with its colour and count, to be hidden or shown alone.
+// The legend of the maps: classes, to be hidden or shown alone.
 
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { count } from "./format.js";
 
-/** `change(hidden)` is called with the numbers of the classes that are to be hidden. */
 export function showLegend(sample, colours, hidden, change) {
   if (sample.labels === null) return null;
-  const counts = new Map();
-  for (const label of sample.labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const numbers = [...counts.keys()].sort((one, other) => one - other);
-  const entry = (number) => {
-    const name = sample.classes[number] ?? String(number);
+  const classes = sample.byClass();
+  const entry = ({ number, name, rows }) => {
     const isShown = !hidden.includes(number);
-    const isAlone = isShown && hidden.length === numbers.length - 1;
-    const swatch = element("span", { class: "swatch" });
-    swatch.style.setProperty("background", isShown ? colours[number % colours.length] : "transparent");
-    swatch.style.setProperty("border-color", colours[number % colours.length]);
-    return element("li", {},
-      element("button", { type: "button", class: "button class", "aria-pressed": String(isShown), "data-key": `class ${number}`, "aria-label": `Show class ${name}`, onclick: () => change(isShown ? [...hidden, number] : hidden.filter((one) => one !== number)) },
-        swatch, element("span", { class: "name" }, name), element("span", { class: "amount" }, count(counts.get(number)))),
-      element("button", { type: "button", class: "button plain only", "aria-pressed": String(isAlone), "data-key": `only ${number}`, "aria-label": `Show only class ${name}`, onclick: () => change(isAlone ? [] : numbers.filter((one) => one !== number)) }, "only"));
+    const isAlone = isShown && hidden.length === classes.length - 1;
+    const others = classes.map((one) => one.number).filter((one) => one !== number);
+    const swatch = element("span.swatch");
+    swatch.style.background = isShown ? colours[number % colours.length] : "transparent";
+    swatch.style.borderColor = colours[number % colours.length];
+    return element("li",
+      button([swatch, element("span.name", name), element("span.amount", count(rows.length))], () => change(isShown ? [...hidden, number] : hidden.filter((one) => one !== number)),
+        { "aria-pressed": String(isShown), "data-key": `class ${number}`, "aria-label": `Show class ${name}` }, ".class"),
+      button("only", () => change(isAlone ? [] : others),
+        { "aria-pressed": String(isAlone), "data-key": `only ${number}`, "aria-label": `Show only class ${name}` }, ".plain.only"));
   };
-  const all = element("button", { type: "button", class: "button plain", disabled: hidden.length === 0, "data-key": "all", onclick: () => change([]) }, "Show all");
-  return element("div", { class: "legend", role: "group", "aria-label": "Classes" }, element("ul", {}, numbers.map(entry), element("li", { class: "all" }, all)));
+  const all = button("Show all", () => change([]), { disabled: hidden.length === 0, "data-key": "all" }, ".plain");
+  return element("div.legend", { role: "group", "aria-label": "Classes" }, element("ul", classes.map(entry), element("li.all", all)));
 }

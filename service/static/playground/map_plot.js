@@ -1,9 +1,10 @@
-// One map: its canvases and its view. What is done on it is told to whoever made it, who says what is shown and marked.
+// One map: its canvases and its view.
 
 import { classColours } from "./colours.js";
-import { element } from "./dom.js";
+import { OWN_TOUCH, button, element, fill } from "./dom.js";
 import { count } from "./format.js";
-import { MapHands } from "./map_hands.js";
+import { tileOf } from "./map_detail.js";
+import { followHands } from "./map_hands.js";
 import { createMarks } from "./map_marks.js";
 import { nearestPoint } from "./map_points.js";
 import { WHOLE, isWhole, project, zoomBy } from "./map_view.js";
@@ -13,238 +14,217 @@ import { isDark, token } from "./theme.js";
 const [PEEK_MS, NEARER, MANY, PALE] = [125, 1.4, 10_000, 205];
 const KEYS = "Arrow keys go from point to point, with Shift they move the map. Plus and minus zoom, 0 shows the whole map. Enter pins a point, S selects it, Escape lets go.";
 
-const unpainted = new Set();
+/** What is done on it is told to `heard`, which has the functions hover(row, by), pin(row), select(rows), choose(row) and view(). */
+export function createPlot(name, title, heard) {
+  const ground = element("canvas", { "aria-hidden": "true" });
+  const overlay = element("canvas", { "aria-hidden": "true" });
+  const peek = element("div.peek", { hidden: true });
+  const root = element("div.window", { tabindex: "0", role: "application", "aria-roledescription": "map", "aria-describedby": `${name}-keys`, ...OWN_TOUCH }, ground, overlay, peek);
+  let sample = null;
+  let goal = new Float32Array(); // where the points are going
+  let chosen = new Set(); // rows that stand out, if any do
+  let order = [];
+  let inks = new Uint32Array();
+  let colours = {};
+  let pins = [];
+  let findSubject = () => null;
+  let [frame, timer] = [0, 0];
 
-/** Paint all maps that have changed in one frame. */
-function paintAll() {
-  const plots = [...unpainted];
-  unpainted.clear();
-  for (const plot of plots) plot.paint();
-}
+  const tool = (label, sign, act) => button(sign, act, { "aria-label": `${label}: ${title}`, title: label }, ".plain.square");
+  const plot = {
+    title,
+    heard,
+    window: root,
+    help: element("p.unseen", { id: `${name}-keys` }, KEYS),
+    buttons: element("div.row.zoom",
+      tool("Zoom out", "−", () => plot.zoom(1 / NEARER)), tool("Zoom in", "+", () => plot.zoom(NEARER)), tool("Show the whole map", "⤢", () => plot.look(WHOLE))),
+    view: WHOLE,
+    tool: "pan",
+    size: { width: 0, height: 0 },
+    places: goal, // of the points, where they are now
+    shown: new Uint8Array(), // 1 for each row that is seen
+    hovered: null,
+    paintSoon,
+    placeOf,
 
-export class MapPlot {
-  #ground = element("canvas", { "aria-hidden": "true" });
-  #marks = element("canvas", { "aria-hidden": "true" });
-  #peek = element("div", { class: "peek", hidden: true });
-  #sample = null;
-  #goal = new Float32Array(); // where the points are going
-  #chosen = new Set();
-  #order = [];
-  #inks = new Uint32Array();
-  #colours = {};
-  #pins = [];
-  #findSubject = () => null;
-  #timer = 0;
-  view = WHOLE;
-  tool = "pan";
-  size = { width: 0, height: 0 };
-  places = new Float32Array(); // where they are now
-  shown = new Uint8Array();
-  hovered = null;
+    open(next, view) {
+      sample = next;
+      goal = new Float32Array(2 * (sample?.count ?? 0));
+      Object.assign(plot, { view, hovered: null, places: goal });
+      hidePeek();
+    },
 
-  /** `heard` has the functions hover(row, by), pin(row), select(rows), choose(row) and view(). */
-  constructor(name, title, heard) {
-    Object.assign(this, { name, title, heard });
-    this.window = element("div", { class: "window", tabindex: "0", role: "application", "aria-roledescription": "map", "aria-describedby": `${name}-keys` },
-      this.#ground, this.#marks, this.#peek);
-    this.help = element("p", { id: `${name}-keys`, class: "unseen" }, KEYS);
-    const tool = (label, sign, act) => element("button", { type: "button", class: "button plain square", "aria-label": `${label}: ${title}`, title: label, onclick: act }, sign);
-    this.buttons = element("div", { class: "row zoom" },
-      tool("Zoom out", "−", () => this.zoom(1 / NEARER)), tool("Zoom in", "+", () => this.zoom(NEARER)), tool("Show the whole map", "⤢", () => this.look(WHOLE)));
-    this.hands = new MapHands(this);
-    this.window.addEventListener("blur", () => this.#hidePeek());
-    new ResizeObserver(() => this.#resize()).observe(this.window);
+    move(places, isAnimated) {
+      goal = places;
+      if (!isAnimated) plot.places = places;
+      paintSoon();
+    },
+
+    dress(shown, rows) {
+      plot.shown = shown;
+      chosen = new Set(rows);
+      colour();
+    },
+
+    /** What is marked: rows, and what is being looked at, whose place [x, y] is found each time since points move. */
+    mark(marked) {
+      if (marked.hover !== plot.hovered) hidePeek();
+      plot.hovered = marked.hover;
+      ({ pins, findSubject } = marked);
+      tell();
+      paintSoon();
+    },
+
+    look(view) {
+      plot.view = view;
+      hidePeek();
+      tell();
+      heard.view();
+      paintSoon();
+    },
+
+    use(tool) {
+      plot.tool = tool;
+      root.dataset.tool = tool;
+    },
+
+    zoom(factor, pixel) {
+      plot.look(zoomBy(plot.view, plot.size, factor, pixel));
+    },
+
+    rowAt(pixel, reach) {
+      return nearestPoint(plot.places, plot.shown, ...plot.placeAt(pixel), reach / project(plot.view, plot.size).scale);
+    },
+
+    placeAt([left, top]) {
+      const at = project(plot.view, plot.size);
+      return [(left - at.left) / at.scale, (top - at.top) / at.scale];
+    },
+
+    rowsInView() {
+      const { width, height } = plot.size;
+      return sample.rows.filter((row) => {
+        const [left, top] = pixelOf(placeOf(row));
+        return plot.shown[row] && left >= 0 && top >= 0 && left <= width && top <= height;
+      });
+    },
+
+    picture() {
+      paint();
+      const canvas = element("canvas", { width: ground.width, height: ground.height });
+      for (const layer of [ground, overlay]) canvas.getContext("2d").drawImage(layer, 0, 0);
+      return canvas;
+    },
+
+    peekSoon(row) {
+      clearTimeout(timer);
+      timer = setTimeout(() => row === plot.hovered && showPeek(row), PEEK_MS);
+    },
+  };
+  const hands = followHands(plot);
+  root.addEventListener("blur", hidePeek);
+  new ResizeObserver(resize).observe(root);
+  return plot;
+
+  function paintSoon() {
+    frame ||= requestAnimationFrame(paint);
   }
 
-  /** Another model, or none. */
-  open(sample) {
-    [this.#sample, this.view, this.hovered] = [sample, WHOLE, null];
-    this.places = this.#goal = new Float32Array(2 * (sample?.count ?? 0));
-    this.#hidePeek();
-  }
-
-  /** Let the points go to places, at once or as an animation. */
-  move(places, isAnimated) {
-    this.#goal = places;
-    if (!isAnimated) this.places = places;
-    this.paintSoon();
-  }
-
-  /** What is seen of the points: 1 for each shown row, and the rows that stand out, or none. */
-  dress(shown, chosen) {
-    [this.shown, this.#chosen] = [shown, new Set(chosen)];
-    this.colour();
-  }
-
-  /** What is marked: rows, and what is being looked at, whose place [x, y] is found each time since points move. */
-  mark({ hover, pins, findSubject }) {
-    if (hover !== this.hovered) this.#hidePeek();
-    [this.hovered, this.#pins, this.#findSubject] = [hover, pins, findSubject];
-    this.#tell();
-    this.paintSoon();
-  }
-
-  /** Look at the map from elsewhere. */
-  look(view) {
-    this.view = view;
-    this.#hidePeek();
-    this.#tell();
-    this.heard.view();
-    this.paintSoon();
-  }
-
-  zoom(factor, pixel) {
-    this.look(zoomBy(this.view, this.size, factor, pixel));
-  }
-
-  /** What a drag does: "pan" or "lasso". */
-  use(tool) {
-    this.tool = tool;
-    this.window.dataset.tool = tool;
-  }
-
-  /** The shown row nearest to a pixel of the window, at most `reach` pixels away, or null. */
-  rowAt(pixel, reach) {
-    return nearestPoint(this.places, this.shown, ...this.placeAt(pixel), reach / project(this.view, this.size).scale);
-  }
-
-  /** The place under a pixel of the window. */
-  placeAt([left, top]) {
-    const at = project(this.view, this.size);
-    return [(left - at.left) / at.scale, (top - at.top) / at.scale];
-  }
-
-  /** The shown rows in the window. */
-  rowsInView() {
-    const { width, height } = this.size;
-    const rows = [];
-    for (let row = 0; row < this.shown.length; row++) {
-      const [left, top] = this.#pixelOf(this.placeOf(row));
-      if (this.shown[row] && left >= 0 && top >= 0 && left <= width && top <= height) rows.push(row);
-    }
-    return rows;
-  }
-
-  /** The map as it is seen, with its marks, on a canvas of its own. */
-  picture() {
-    this.paint();
-    const canvas = element("canvas", { width: this.#ground.width, height: this.#ground.height });
-    for (const layer of [this.#ground, this.#marks]) canvas.getContext("2d").drawImage(layer, 0, 0);
-    return canvas;
-  }
-
-  paintSoon() {
-    if (unpainted.size === 0) requestAnimationFrame(paintAll);
-    unpainted.add(this);
-  }
-
-  /** Give each row its colour: again when the page turns light or dark. */
-  colour() {
-    if (this.#sample === null) return;
-    const { labels, classes, count: total } = this.#sample;
+  function colour() {
+    if (sample === null) return;
+    const { labels, classes, rows } = sample;
     const paper = toInk(token("--raised"));
-    const inks = (labels === null ? [token("--accent")] : classColours(classes.length, isDark())).map(toInk);
-    const pale = inks.map((ink) => mix(ink, paper, PALE));
-    const standsOut = (row) => this.#chosen.size === 0 || this.#chosen.has(row);
-    this.#inks = Uint32Array.from({ length: total }, (_, row) => (standsOut(row) ? inks : pale)[labels === null ? 0 : labels[row] % inks.length]);
-    const rows = Array.from({ length: total }, (_, row) => row).filter((row) => this.shown[row]);
-    this.#order = [...rows.filter((row) => !standsOut(row)), ...rows.filter(standsOut)];
-    this.#colours = { paper, back: token("--raised"), ink: token("--ink"), accent: token("--accent") };
-    this.paintSoon();
+    const full = (labels === null ? [token("--accent")] : classColours(classes.length, isDark())).map(toInk);
+    const pale = full.map((ink) => mix(ink, paper, PALE));
+    const standsOut = (row) => chosen.size === 0 || chosen.has(row);
+    inks = Uint32Array.from(rows, (row) => (standsOut(row) ? full : pale)[labels === null ? 0 : labels[row] % full.length]);
+    const seen = rows.filter((row) => plot.shown[row]);
+    order = [...seen.filter((row) => !standsOut(row)), ...seen.filter(standsOut)];
+    colours = { paper, back: token("--raised"), ink: token("--ink"), accent: token("--accent") };
+    paintSoon();
   }
 
-  paint() {
-    if (!this.#sample || this.size.width === 0) return;
-    const isMoving = this.#step();
-    const ratio = this.#ground.width / this.size.width;
-    const { scale, left, top } = project(this.view, this.size);
-    paintDots(this.#ground, {
-      places: this.places, order: this.#order, inks: this.#inks, paper: this.#colours.paper,
-      at: { scale: scale * ratio, left: left * ratio, top: top * ratio }, radius: this.#radius() * ratio, rim: this.#order.length > MANY ? 0 : 0.7 * ratio,
+  function paint() {
+    frame = 0;
+    if (!sample || plot.size.width === 0) return;
+    const isMoving = step();
+    const ratio = ground.width / plot.size.width;
+    const { scale, left, top } = project(plot.view, plot.size);
+    paintDots(ground, {
+      places: plot.places, order, inks, paper: colours.paper,
+      at: { scale: scale * ratio, left: left * ratio, top: top * ratio }, radius: radius() * ratio, rim: order.length > MANY ? 0 : 0.7 * ratio,
     });
-    this.#paintMarks(ratio);
-    if (isMoving) this.paintSoon();
+    paintMarks(ratio);
+    if (isMoving) paintSoon();
   }
 
-  #paintMarks(ratio) {
-    const context = this.#marks.getContext("2d");
+  function paintMarks(ratio) {
+    const context = overlay.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, this.size.width, this.size.height);
-    const marks = createMarks(context, this.#colours);
-    this.#pins.forEach((row, at) => this.shown[row] && marks.pin(this.#pixelOf(this.placeOf(row)), this.#radius() + 2, at + 1));
-    const subject = this.#findSubject();
-    if (subject) marks.diamond(this.#pixelOf(subject));
-    if (this.hovered !== null && this.shown[this.hovered]) marks.ring(this.#pixelOf(this.placeOf(this.hovered)), this.#radius() + 5);
-    if (this.hands.line) marks.line(this.hands.line.map((place) => this.#pixelOf(place)));
+    context.clearRect(0, 0, plot.size.width, plot.size.height);
+    const marks = createMarks(context, colours);
+    pins.forEach((row, at) => plot.shown[row] && marks.pin(pixelOf(placeOf(row)), radius() + 2, at + 1));
+    const subject = findSubject();
+    if (subject) marks.diamond(pixelOf(subject));
+    if (plot.shown[plot.hovered]) marks.ring(pixelOf(placeOf(plot.hovered)), radius() + 5);
+    const line = hands.line();
+    if (line) marks.line(line.map(pixelOf));
   }
 
   /** Go a part of the way -> whether there is more to go. */
-  #step() {
-    const [from, to] = [this.places, this.#goal];
-    if (from === to) return false;
+  function step() {
+    if (plot.places === goal) return false;
     let furthest = 0;
-    const next = from.map((value, at) => {
-      furthest = Math.max(furthest, Math.abs(to[at] - value));
-      return value + 0.22 * (to[at] - value);
+    const next = plot.places.map((value, at) => {
+      furthest = Math.max(furthest, Math.abs(goal[at] - value));
+      return value + 0.22 * (goal[at] - value);
     });
-    this.places = furthest < 0.002 ? to : next;
-    return this.places !== to;
+    plot.places = furthest < 0.002 ? goal : next;
+    return plot.places !== goal;
   }
 
   /** Of a dot, in pixels of the page: the fewer the larger, and slowly larger as one comes nearer. */
-  #radius() {
-    const whole = Math.min(4, Math.max(0.9, 130 / Math.sqrt(this.shown.length + 400)));
-    return Math.min(9, whole * this.view.zoom ** 0.4);
+  function radius() {
+    const whole = Math.min(4, Math.max(0.9, 130 / Math.sqrt(plot.shown.length + 400)));
+    return Math.min(9, whole * plot.view.zoom ** 0.4);
   }
 
-  placeOf(row) {
-    return [this.places[2 * row], this.places[2 * row + 1]];
+  function placeOf(row) {
+    return plot.places.subarray(2 * row, 2 * row + 2);
   }
 
-  #pixelOf([x, y]) {
-    const { scale, left, top } = project(this.view, this.size);
+  function pixelOf([x, y]) {
+    const { scale, left, top } = project(plot.view, plot.size);
     return [left + scale * x, top + scale * y];
   }
 
-  /** What a screen reader reads of the map as it is. */
-  #tell() {
-    if (!this.#sample) return;
-    const shown = this.shown.reduce((sum, one) => sum + one, 0);
-    const zoom = isWhole(this.view) ? "" : `, ${this.view.zoom.toFixed(1)} times enlarged`;
-    const hovered = this.hovered === null ? "" : `. At ${this.#sample.name(this.hovered)}${this.#pins.includes(this.hovered) ? ", pinned" : ""}`;
-    this.window.setAttribute("aria-label", `${this.title}, ${count(shown)} points${zoom}${hovered}`);
+  function tell() {
+    if (!sample) return;
+    const shown = plot.shown.reduce((sum, one) => sum + one, 0);
+    const zoom = isWhole(plot.view) ? "" : `, ${plot.view.zoom.toFixed(1)} times enlarged`;
+    const hovered = plot.hovered === null ? "" : `. At ${sample.name(plot.hovered)}${pins.includes(plot.hovered) ? ", pinned" : ""}`;
+    root.ariaLabel = `${title}, ${count(shown)} points${zoom}${hovered}`;
   }
 
-  #resize() {
-    const { clientWidth: width, clientHeight: height } = this.window;
+  function resize() {
+    const { clientWidth: width, clientHeight: height } = root;
     const ratio = Math.min(2, devicePixelRatio || 1);
-    this.size = { width, height };
-    for (const canvas of [this.#ground, this.#marks]) {
-      [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
-    }
-    this.paint();
+    plot.size = { width, height };
+    for (const canvas of [ground, overlay]) Object.assign(canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
+    paint();
   }
 
-  /** The image of a point beside it, once one has stayed there. */
-  peekSoon(row) {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => row === this.hovered && this.#showPeek(row), PEEK_MS);
-  }
-
-  #showPeek(row) {
-    const { tile_width: width, tile_height: height } = this.#sample.sheet;
-    const canvas = element("canvas", { class: "pixelated", width, height });
-    this.#sample.drawTile(canvas.getContext("2d"), row, 0, 0, width, height);
-    this.#peek.replaceChildren(canvas, element("span", {}, this.#sample.label(row) || `image ${this.#sample.testIndices[row]}`));
-    this.#peek.hidden = false;
-    const [left, top] = this.#pixelOf(this.placeOf(row));
+  function showPeek(row) {
+    fill(peek, tileOf(sample, row), element("span", sample.label(row) || `image ${sample.testIndices[row]}`));
+    peek.hidden = false;
+    const [left, top] = pixelOf(placeOf(row));
     const beside = (pixel, length, all) => `${Math.max(0, pixel + 16 + length > all ? pixel - 16 - length : pixel + 16)}px`;
-    this.#peek.style.setProperty("left", beside(left, this.#peek.offsetWidth, this.size.width));
-    this.#peek.style.setProperty("top", beside(top, this.#peek.offsetHeight, this.size.height));
+    peek.style.left = beside(left, peek.offsetWidth, plot.size.width);
+    peek.style.top = beside(top, peek.offsetHeight, plot.size.height);
   }
 
-  #hidePeek() {
-    clearTimeout(this.#timer);
-    this.#peek.hidden = true;
+  function hidePeek() {
+    clearTimeout(timer);
+    peek.hidden = true;
   }
 }

@@ -2,139 +2,117 @@
 
 import * as calls from "./calls.js";
 import { curlButton } from "./curl.js";
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { figure } from "./format.js";
+import { isStill } from "./player.js";
 import { showProblem } from "./problem.js";
 
-const SPACES = ["image", "latent"];
+const SPACES = { image: "Image space", latent: "Latent space" };
 const MEASURING_MS = 1000; // without news after the last step
-const BODY = { json: { reference: true } };
 
 /**
- * The form. `heard.begin()` is told that a run began, `heard.progress(space, coordinates)` how far it has come,
- * `heard.end(answer, query)` of its end, with a null answer where it was stopped, and `heard.back()` to show the bundle's maps.
+ * `heard.begin()` is told that a run began, `heard.progress(space, coordinates)` how far it has come,
+ * `heard.end(answer)` of its end, with null where it was stopped, and `heard.back()` to show the bundle's maps.
  */
-export class Recompute {
-  #running = null;
-  #timer = 0;
-  #latest = new Map(); // by space, the latest progress
-  #status = element("p", { class: "note", role: "status" });
-  #bar = element("progress", { max: "1", value: "0", "aria-label": "Progress of the maps", hidden: true });
-  #host = element("div");
-  #perplexity = element("input", { class: "number", type: "number", min: "2", step: "1", value: "30", required: true, inputmode: "numeric" });
-  #seed = element("input", { class: "number", type: "number", min: "0", max: "4294967295", step: "1", value: "1", required: true, inputmode: "numeric" });
-  #go = element("button", { class: "button primary" }, "Recompute");
-  #stop = element("button", { type: "button", class: "button", hidden: true, onclick: () => this.stop("Stopped; what is shown is unfinished.") }, "Stop");
-  #back = element("button", { type: "button", class: "button", hidden: true, onclick: () => this.#leave() }, "Back to the bundle’s maps");
+export function createRecompute({ state, api, announce }, heard) {
+  let [running, timer, latest] = [null, 0, {}]; // the latest progress by space
+  const number = (min, value, max) => element("input.number", { type: "number", min, max, value, step: 1, required: true, inputmode: "numeric" });
+  const status = element("p.note", { role: "status" });
+  const bar = element("progress", { max: 1, "aria-label": "Progress of the maps" });
+  const host = element("div");
+  const perplexity = number(2, 30);
+  const seed = number(0, 1, 4294967295);
+  const go = element("button.button.primary", "Recompute");
+  const stop = button("Stop", () => {
+    abandon("Stopped; what is shown is unfinished.");
+    heard.end(null);
+  });
+  const back = button("Back to the bundle’s maps", () => {
+    abandon();
+    back.hidden = true;
+    go.focus();
+    heard.back();
+  });
 
-  constructor({ state, api, announce }, heard) {
-    Object.assign(this, { state, api, announce, heard });
-    const field = (text, input) => element("label", { class: "field" }, text, input);
-    this.form = element("form", { class: "recompute", "aria-label": "Compute the maps again", onsubmit: (event) => (event.preventDefault(), this.#run()) },
-      element("div", { class: "row" }, field("Perplexity", this.#perplexity), field("Seed", this.#seed), this.#go, this.#stop, this.#back, curlButton("new maps", () => this.call, announce)),
-      this.#bar, this.#status, this.#host);
+  function call() {
+    return calls.layOut(state.get().choice, { reference: true }, { perplexity: perplexity.value, seed: seed.value });
   }
 
-  /** Another model: nothing runs, and perplexity has another bound. */
-  open(sample) {
-    this.#abort();
-    this.#end("");
-    this.#back.hidden = true;
-    showProblem(this.#host, null);
-    if (sample === null) return;
-    const largest = Math.max(1, Math.floor((sample.count - 1) / 3));
-    this.#perplexity.max = String(Math.min(200, largest));
-    this.#perplexity.min = String(Math.min(2, largest));
-    this.#perplexity.value = String(Math.min(30, largest));
-  }
-
-  get call() {
-    return calls.layOut(this.state.get().choice, BODY, { perplexity: this.#perplexity.value, seed: this.#seed.value });
-  }
-
-  /** End what runs, if anything does. */
-  stop(text) {
-    if (this.#abort()) {
-      this.#end(text);
-      this.heard.end(null);
-    }
-  }
-
-  #abort() {
-    const running = this.#running;
-    this.#running = null;
+  function abandon(text = "") {
     running?.abort();
-    return running !== null;
+    running = null;
+    clearTimeout(timer);
+    const hadFocus = document.activeElement === stop;
+    [go.disabled, stop.hidden, bar.hidden] = [false, true, true];
+    if (hadFocus) go.focus();
+    status.textContent = text;
   }
 
-  async #run() {
-    if (this.#running) return;
-    const running = (this.#running = new AbortController());
-    const isAnimated = !matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const call = this.call;
-    call.query.progress = isAnimated ? "coordinates" : "numbers";
-    [this.#go.disabled, this.#stop.hidden, this.#bar.hidden, this.#back.hidden] = [true, false, false, false];
-    if (document.activeElement === this.#go || document.activeElement === document.body) this.#stop.focus();
-    showProblem(this.#host, null);
-    this.#status.textContent = "Waiting for a free place…";
-    this.#bar.removeAttribute("value");
-    this.#latest.clear();
-    this.heard.begin();
+  async function run() {
+    if (running) return;
+    running = new AbortController();
+    const { signal } = running;
+    const asked = call();
+    asked.query.progress = isStill() ? "numbers" : "coordinates";
+    [go.disabled, stop.hidden, bar.hidden, back.hidden] = [true, false, false, false];
+    if (document.activeElement === go || document.activeElement === document.body) stop.focus();
+    showProblem(host, null);
+    status.textContent = "Waiting for a free place…";
+    bar.removeAttribute("value");
+    latest = {};
+    heard.begin();
     try {
-      for await (const { event, data } of this.api.stream(call, { signal: running.signal })) {
-        if (this.#running !== running) return;
-        if (event === "progress") this.#tell(data);
-        if (event === "result") this.#finish(data, call.query);
+      for await (const { event, data } of api.stream(asked, { signal })) {
+        if (signal.aborted) return;
+        if (event === "progress") tell(data);
+        if (event === "result") return finish(data, asked.query);
       }
-      if (this.#running === running) throw new TypeError("the stream ended early");
+      throw new TypeError("the stream ended early");
     } catch (error) {
-      if (this.#running !== running) return;
-      this.#abort();
-      this.#end("");
-      showProblem(this.#host, error);
-      this.heard.end(null);
+      if (signal.aborted) return;
+      abandon();
+      showProblem(host, error);
+      heard.end(null);
     }
   }
 
-  #tell(news) {
-    this.#latest.set(news.space, news);
-    const spaces = SPACES.filter((space) => this.#latest.has(space)).map((space) => this.#latest.get(space));
-    this.#bar.value = spaces.reduce((sum, { iteration, iterations }) => sum + iteration / iterations, 0) / SPACES.length;
+  function tell(news) {
+    latest[news.space] = news;
+    const spaces = Object.keys(SPACES).map((space) => latest[space]).filter(Boolean);
+    bar.value = spaces.reduce((sum, { iteration, iterations }) => sum + iteration / iterations, 0) / 2;
     const { elapsed_s, remaining_s, coordinates } = news;
     const left = remaining_s === null ? "" : `, about ${Math.max(1, Math.round(remaining_s))} s left`;
-    this.#status.textContent = `${spaces.map(course).join("; ")}; ${Math.round(elapsed_s)} s${left}.`;
-    clearTimeout(this.#timer);
-    if (spaces.every(({ phase }) => phase === "refinement")) this.#timer = setTimeout(() => (this.#status.textContent = "Measuring how good the maps are…"), MEASURING_MS);
-    if (coordinates) this.heard.progress(news.space, Float32Array.from(coordinates.flat()));
+    status.textContent = `${spaces.map(course).join("; ")}; ${Math.round(elapsed_s)} s${left}.`;
+    clearTimeout(timer);
+    if (spaces.every(({ phase }) => phase === "refinement")) timer = setTimeout(() => (status.textContent = "Measuring how good the maps are…"), MEASURING_MS);
+    if (coordinates) heard.progress(news.space, Float32Array.from(coordinates.flat()));
   }
 
-  #finish(answer, { perplexity, seed }) {
-    this.#running = null;
-    this.#end(`Computed with perplexity ${perplexity} and seed ${seed}.`);
-    this.announce("The maps are computed.");
-    this.heard.end(answer);
+  function finish(answer, query) {
+    running = null;
+    abandon(`Computed with perplexity ${query.perplexity} and seed ${query.seed}.`);
+    announce("The maps are computed.");
+    heard.end(answer);
   }
 
-  #end(text) {
-    clearTimeout(this.#timer);
-    const hadFocus = document.activeElement === this.#stop;
-    [this.#go.disabled, this.#stop.hidden, this.#bar.hidden] = [false, true, true];
-    if (hadFocus) this.#go.focus();
-    this.#status.textContent = text;
-  }
-
-  #leave() {
-    this.#abort();
-    this.#end("");
-    this.#back.hidden = true;
-    this.#go.focus();
-    this.heard.back();
-  }
+  const field = (text, input) => element("label.field", text, input);
+  return {
+    form: element("form.recompute", { "aria-label": "Compute the maps again", onsubmit: (event) => (event.preventDefault(), run()) },
+      element("div.row", field("Perplexity", perplexity), field("Seed", seed), go, stop, back, curlButton("new maps", call, announce)), bar, status, host),
+    call,
+    /** Another model: nothing runs, and perplexity has another bound. */
+    open(sample) {
+      abandon();
+      back.hidden = true;
+      showProblem(host, null);
+      if (sample === null) return;
+      const largest = Math.max(1, Math.floor((sample.count - 1) / 3));
+      [perplexity.max, perplexity.min, perplexity.value] = [200, 2, 30].map((value) => Math.min(value, largest));
+    },
+  };
 }
 
-/** How far one space has come, in words. */
 function course({ space, phase, iteration, iterations, kl_divergence }) {
-  const where = space === "image" ? "Image space" : "Latent space";
-  if (phase === "neighbours") return `${where}: looking for neighbours`;
-  return `${where}: ${phase === "exaggeration" ? "clusters form" : "refining"}, iteration ${iteration} of ${iterations}, KL ${figure(kl_divergence)}`;
+  if (phase === "neighbours") return `${SPACES[space]}: looking for neighbours`;
+  return `${SPACES[space]}: ${phase === "exaggeration" ? "clusters form" : "refining"}, iteration ${iteration} of ${iterations}, KL ${figure(kl_divergence)}`;
 }

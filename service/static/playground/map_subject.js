@@ -1,4 +1,4 @@
-// Where the image being looked at lies on the latent map: exactly where it is a row of the sample, else about where its neighbours are.
+// Where the image being looked at lies on the latent map.
 
 import * as calls from "./calls.js";
 import { curlButton } from "./curl.js";
@@ -9,74 +9,66 @@ import { showProblem } from "./problem.js";
 
 const KINDS = { drawing: "The drawing", file: "The uploaded image", latent: "The place that was walked to" };
 
-export class MapSubject {
-  #asking = new AbortController();
-  #asked = null;
-  #placement = null;
-  #note = element("p", { class: "note" });
-  #curl;
-  #host = element("div");
+export function createSubject({ state, api, announce }, moved) {
+  let asking = new AbortController();
+  let asked = null; // the subject
+  let placement = null; // the service's answer
+  const note = element("p.note");
+  const host = element("div");
+  const curl = curlButton("the place on the map", call, announce);
+  const line = element("div.row.subject", { hidden: true }, note, curl, host);
 
-  /** `moved()` is called when there is another placement. */
-  constructor({ state, api, announce }, moved) {
-    Object.assign(this, { state, api, moved });
-    this.#curl = curlButton("the place on the map", () => this.#call(), announce);
-    this.line = element("div", { class: "subject", hidden: true }, this.#note, this.#curl, this.#host);
+  function call() {
+    return calls.layOut(state.get().choice, { latents: [[...asked.latent]] }, { onto: "reference" });
   }
 
-  /** Follow the store: ask for the place of what is new there. */
-  async follow(subject) {
-    if (subject === this.#asked) return;
-    this.#asking.abort();
-    this.#asking = new AbortController();
-    [this.#asked, this.#placement] = [subject, null];
-    showProblem(this.#host, null);
-    this.#show();
-    this.moved();
-    if (!subject?.latent || subject.row !== null) return;
-    try {
-      const { placements } = await this.api.json(this.#call(), { signal: this.#asking.signal });
-      if (subject !== this.#asked) return;
-      this.#placement = placements[0];
-      this.#show();
-      this.moved();
-    } catch (error) {
-      if (subject === this.#asked) showProblem(this.#host, error);
-    }
+  const row = () => asked?.row ?? null;
+
+  function place(answer) {
+    placement = answer;
+    line.hidden = placement === null && row() === null;
+    curl.hidden = placement === null;
+    fill(note, element("span.diamond", { "aria-hidden": "true" }, "◆"), placement ? describe(asked, placement) : "The image being looked at is a point of both maps.");
+    moved();
   }
 
-  /** [x, y] on the latent map, or null; the service's own answer holds on the bundle's map, elsewhere the median of neighbours does. */
-  placeOn(plot, toPlace) {
-    if (this.#placement === null) return null;
-    return toPlace ? toPlace(this.#placement.coordinates) : medianPlace(plot.places, this.#placement.neighbours.map(({ index }) => index));
-  }
-
-  get row() {
-    return this.#asked?.row ?? null;
-  }
-
-  #call() {
-    return calls.layOut(this.state.get().choice, { json: { latents: [[...(this.#asked?.latent ?? [])]] } }, { onto: "reference" });
-  }
-
-  #show() {
-    this.line.hidden = this.#asked === null || (this.#placement === null && this.row === null);
-    this.#curl.hidden = this.#placement === null;
-    if (this.row !== null) fill(this.#note, mark(), "The image being looked at is a point of both maps.");
-    if (this.#placement === null) return;
-    const { neighbours, far, distance } = this.#placement;
-    fill(this.#note, mark(), `${KINDS[this.#asked.kind] ?? "The image being looked at"} lies about here on the latent map: an approximation, the middle of its ${neighbours.length} nearest known images`,
-      tellClasses(neighbours), ` (mean distance ${figure(distance)}). `, far && element("strong", {}, "It is far from everything known, so its place says little."));
-  }
+  return {
+    line,
+    row,
+    async follow(subject) {
+      if (subject === asked) return;
+      asking.abort();
+      asking = new AbortController();
+      const { signal } = asking;
+      asked = subject;
+      showProblem(host, null);
+      place(null);
+      if (!subject?.latent || row() !== null) return;
+      try {
+        const { placements } = await api.json(call(), { signal });
+        if (!signal.aborted) place(placements[0]);
+      } catch (error) {
+        showProblem(host, error);
+      }
+    },
+    /** [x, y] or null: on the bundle's map by the service's answer, elsewhere the median of neighbours. */
+    placeOn(places, toPlace) {
+      if (placement === null) return null;
+      return toPlace ? toPlace(placement.coordinates) : medianPlace(places, placement.neighbours.map(({ index }) => index));
+    },
+  };
 }
 
-const mark = () => element("span", { class: "diamond", "aria-hidden": "true" }, "◆");
+function describe({ kind }, { neighbours, far, distance }) {
+  return [
+    `${KINDS[kind] ?? "The image being looked at"} lies about here on the latent map: an approximation, the middle of its ${neighbours.length} nearest known images`,
+    tellClass(neighbours), ` (mean distance ${figure(distance)}). `, far && element("strong", "It is far from everything known, so its place says little."),
+  ];
+}
 
-/** Of which classes the neighbours are. */
-function tellClasses(neighbours) {
+function tellClass(neighbours) {
   if (neighbours[0].label === null) return "";
-  const counts = new Map();
-  for (const { label } of neighbours) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const [[label, amount]] = [...counts].sort((one, other) => other[1] - one[1]);
-  return `, ${amount} of them of class ${label}`;
+  const classes = [...Map.groupBy(neighbours, ({ label }) => label)];
+  const [label, members] = classes.sort(([, one], [, other]) => other.length - one.length)[0];
+  return `, ${members.length} of them of class ${label}`;
 }

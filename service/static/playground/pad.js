@@ -1,264 +1,197 @@
 // A pad to draw on, by mouse, pen, touch and keyboard. It also shows a picture, which the first stroke takes away.
 
-import { element } from "./dom.js";
-import { fromImageData, toImageData } from "./pixels.js";
+import { ARROWS, OWN_TOUCH, button, element } from "./dom.js";
+import { plural } from "./format.js";
+import { canvasOf, fromImageData } from "./pixels.js";
 
 const SIZE = 448; // pixels of the longer side
 const STEP = SIZE / 24; // how far an arrow key moves the pen
 const [THIN, THICK, USUAL] = [16, 80, 40];
 
-/** A pad, with its element as `node` and the width of its brush as `brush`. */
-export class Pad {
-  #canvas;
-  #ring = element("span", { class: "ring", "aria-hidden": "true" });
-  #invitation = element("span", { class: "invitation", "aria-hidden": "true" }, "Draw here");
-  #paper;
-  #onInk;
-  #say;
-  #strokes = []; // each [[x, y, width], ...]; lists are replaced and never changed but for the stroke being drawn
-  #past = [];
-  #pointer = null; // the one that draws; others are ignored
-  #pen = null; // of the keyboard: { x, y, isDown }
-  #hasPicture = false;
-  #label = "";
-  brush = USUAL;
+/**
+ * A pad for images of a size, on `paper` of 0 (black) or 1 (white); null is for a pad that only shows.
+ *
+ * `onInk(isDone)` is called whenever what is drawn changes; `isDone` once a stroke has ended. `say(text)` speaks.
+ */
+export function createPad({ width: wide, height: high }, paper, onInk, say) {
+  const scale = SIZE / Math.max(wide, high);
+  const [width, height] = [Math.round(wide * scale), Math.round(high * scale)];
+  const roles = paper === null ? { role: "img" } : { role: "application", "aria-roledescription": "drawing pad", "aria-describedby": "draw-keys", tabindex: 0, ...OWN_TOUCH };
+  const canvas = element("canvas.pixelated", { width, height, ...roles });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const ring = element("span.ring", { "aria-hidden": "true" });
+  const invitation = element("span.invitation", { "aria-hidden": "true" }, "Draw here");
+  const size = element("input", { type: "range", min: THIN, max: THICK, step: 4, value: USUAL, "aria-label": "Brush size" });
+  const [undoing, clearing] = [button("Undo", undo), button("Clear", clear)];
+  const past = []; // what `undo` brings back
+  let strokes = []; // each [[x, y, width], ...]; lists are replaced and never changed but for the stroke being drawn
+  let pointer = null; // the one that draws; others are ignored
+  const pen = { x: width / 2, y: height / 2, isDown: false }; // of the keyboard
+  let label = null; // of the picture that is shown
 
-  /**
-   * For images of a size, on `paper` of 0 (black) or 1 (white); null is for a pad that only shows.
-   *
-   * `onInk(isDone)` is called whenever what is drawn changes; `isDone` once a stroke has ended. `say(text)` speaks.
-   */
-  constructor(size, paper, onInk, say) {
-    const scale = SIZE / Math.max(size.width, size.height);
-    this.#canvas = element("canvas", { width: Math.round(size.width * scale), height: Math.round(size.height * scale), class: "pixelated" });
-    this.#paper = paper;
-    this.#onInk = onInk;
-    this.#say = say;
-    this.node = element("div", { class: "pad" }, this.#canvas, this.#ring, paper !== null && this.#invitation);
-    if (paper === null) this.#canvas.setAttribute("role", "img");
-    else this.#listen();
-    this.#repaint();
+  function pointOf({ clientX, clientY, pointerType, pressure }) {
+    const box = canvas.getBoundingClientRect();
+    const share = pointerType === "pen" && pressure > 0 ? 0.5 + pressure : 1;
+    return [(clientX - box.left) * (width / box.width), (clientY - box.top) * (width / box.width), share * Number(size.value)];
   }
 
-  get isEmpty() {
-    return this.#strokes.length === 0;
+  function press(event) {
+    if (pointer !== null || event.button !== 0) return;
+    lift();
+    pointer = event.pointerId;
+    canvas.setPointerCapture(pointer);
+    begin(pointOf(event));
   }
 
-  get canUndo() {
-    return this.#past.length > 0;
+  function drag(event) {
+    if (event.pointerId !== pointer) return;
+    for (const one of event.getCoalescedEvents?.() ?? [event]) extend(pointOf(one));
+    onInk(false);
   }
 
-  /** What is drawn: { width, height, channels: 1, values }, 0 without ink and 1 with it. */
-  read() {
-    const { width, height } = this.#canvas;
-    const ink = fromImageData(this.#context().getImageData(0, 0, width, height), 1);
-    return this.#paper ? { ...ink, values: ink.values.map((value) => 1 - value) } : ink;
+  function release(event) {
+    if (event.pointerId !== pointer) return;
+    pointer = null;
+    tell();
+    onInk(true);
   }
 
-  undo() {
-    if (!this.canUndo) return;
-    this.#strokes = this.#past.pop();
-    this.#change();
+  function begin(point) {
+    if (label !== null) wipe();
+    past.push(strokes);
+    strokes = [...strokes, [point]];
+    segment(point, point);
+    tell();
+    onInk(false);
   }
 
-  clear() {
-    if (!this.isEmpty) this.#past.push(this.#strokes);
-    this.#strokes = [];
-    this.#change();
-  }
-
-  /** Show a picture (an image of pixels.js or a bitmap) in place of what is drawn, which `undo` brings back. */
-  show(picture, label) {
-    if (!this.isEmpty) this.#past.push(this.#strokes);
-    this.#lift();
-    this.#strokes = [];
-    this.#repaint();
-    this.#hasPicture = true;
-    this.#label = label;
-    this.#tell();
-    const source = picture instanceof ImageBitmap ? picture : canvasWith(toImageData(picture));
-    const { width, height } = this.#canvas;
-    const context = this.#context();
-    context.imageSmoothingEnabled = source.width > width;
-    context.imageSmoothingQuality = "high";
-    const scale = Math.min(width / source.width, height / source.height);
-    const [wide, high] = [source.width * scale, source.height * scale];
-    context.drawImage(source, (width - wide) / 2, (height - high) / 2, wide, high);
-  }
-
-  #context() {
-    return this.#canvas.getContext("2d", { willReadFrequently: true });
-  }
-
-  #listen() {
-    const canvas = this.#canvas;
-    canvas.tabIndex = 0;
-    canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-roledescription", "drawing pad");
-    canvas.setAttribute("aria-describedby", "draw-keys");
-    canvas.addEventListener("pointerdown", (event) => this.#press(event));
-    canvas.addEventListener("pointermove", (event) => this.#drag(event));
-    for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(name, (event) => this.#release(event));
-    canvas.addEventListener("keydown", (event) => this.#key(event));
-    canvas.addEventListener("blur", () => this.#lift());
-  }
-
-  #press(event) {
-    if (this.#pointer !== null || event.button !== 0) return;
-    this.#lift();
-    this.#pointer = event.pointerId;
-    this.#canvas.setPointerCapture(event.pointerId);
-    this.#begin(this.#pointOf(event));
-  }
-
-  #drag(event) {
-    if (event.pointerId !== this.#pointer) return;
-    const events = event.getCoalescedEvents?.() ?? [];
-    for (const one of events.length ? events : [event]) this.#extend(this.#pointOf(one));
-    this.#onInk(false);
-  }
-
-  #release(event) {
-    if (event.pointerId !== this.#pointer) return;
-    this.#pointer = null;
-    this.#tell();
-    this.#onInk(true);
-  }
-
-  /** Pens press more or less; a mouse and a finger do not. */
-  #pointOf({ clientX, clientY, pointerType, pressure }) {
-    const box = this.#canvas.getBoundingClientRect();
-    const scale = this.#canvas.width / box.width;
-    const width = pointerType === "pen" && pressure > 0 ? this.brush * (0.5 + pressure) : this.brush;
-    return [(clientX - box.left) * scale, (clientY - box.top) * scale, width];
-  }
-
-  #begin(point) {
-    if (this.#hasPicture) this.#wipe();
-    this.#past.push(this.#strokes);
-    this.#strokes = [...this.#strokes, [point]];
-    this.#segment(point, point);
-    this.#onInk(false);
-  }
-
-  #extend(point) {
-    const stroke = this.#strokes.at(-1);
-    this.#segment(stroke.at(-1), point);
+  function extend(point) {
+    const stroke = strokes.at(-1);
+    segment(stroke.at(-1), point);
     stroke.push(point);
   }
 
-  #segment([fromX, fromY], [x, y, width]) {
-    const context = this.#context();
-    context.strokeStyle = this.#paper ? "#000" : "#fff";
-    context.lineCap = "round";
-    context.lineWidth = width;
+  function segment([fromX, fromY], [x, y, lineWidth]) {
+    Object.assign(context, { strokeStyle: paper ? "#000" : "#fff", lineCap: "round", lineWidth });
     context.beginPath();
     context.moveTo(fromX, fromY);
     context.lineTo(x, y);
     context.stroke();
   }
 
-  #wipe() {
-    this.#hasPicture = false;
-    const context = this.#context();
-    context.fillStyle = this.#paper ? "#fff" : "#000";
-    context.fillRect(0, 0, this.#canvas.width, this.#canvas.height);
+  function wipe() {
+    label = null;
+    context.fillStyle = paper ? "#fff" : "#000";
+    context.fillRect(0, 0, width, height);
   }
 
-  #repaint() {
-    this.#wipe();
-    for (const stroke of this.#strokes) stroke.forEach((point, index) => this.#segment(stroke[Math.max(0, index - 1)], point));
-    this.#tell();
+  function change() {
+    lift();
+    wipe();
+    for (const stroke of strokes) stroke.forEach((point, index) => segment(stroke[Math.max(0, index - 1)], point));
+    tell();
+    onInk(true);
   }
 
-  #change() {
-    this.#lift();
-    this.#repaint();
-    this.#onInk(true);
+  function undo() {
+    if (past.length === 0) return;
+    strokes = past.pop();
+    change();
   }
 
-  #key(event) {
-    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    const isUndo = event.key === "Backspace" || ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z");
-    if (event.altKey || ((event.ctrlKey || event.metaKey) && !isUndo)) return;
-    if (move) this.#move(...move);
-    else if (event.key === " ") this.#toggle();
-    else if (isUndo) this.undo();
-    else if (event.key === "Delete") this.clear();
-    else if (event.key === "Escape") this.#lift();
+  function leave() {
+    if (strokes.length > 0) past.push(strokes);
+    strokes = [];
+  }
+
+  function clear() {
+    leave();
+    change();
+  }
+
+  function onKey(event) {
+    const isCommand = event.ctrlKey || event.metaKey;
+    const isUndo = event.key === "Backspace" || (isCommand && event.key.toLowerCase() === "z");
+    if (event.altKey || (isCommand && !isUndo)) return;
+    if (event.key in ARROWS) move(...ARROWS[event.key]);
+    else if (event.key === " ") toggle();
+    else if (isUndo) undo();
+    else if (event.key === "Delete") clear();
+    else if (event.key === "Escape") lift();
     else return;
     event.preventDefault();
   }
 
-  #move(across, down) {
-    const { width, height } = this.#canvas;
-    this.#pen ??= { x: width / 2, y: height / 2, isDown: false };
-    this.#pen.x = Math.max(0, Math.min(width, this.#pen.x + across * STEP));
-    this.#pen.y = Math.max(0, Math.min(height, this.#pen.y + down * STEP));
-    if (this.#pen.isDown) {
-      this.#extend([this.#pen.x, this.#pen.y, this.brush]);
-      this.#onInk(false);
+  function move(across, down) {
+    pen.x = Math.max(0, Math.min(width, pen.x + across * STEP));
+    pen.y = Math.max(0, Math.min(height, pen.y + down * STEP));
+    if (pen.isDown) {
+      extend([pen.x, pen.y, Number(size.value)]);
+      onInk(false);
     }
-    this.#showPen();
-    this.#say(`${Math.round((100 * this.#pen.x) / width)} from the left, ${Math.round((100 * this.#pen.y) / height)} from the top`);
+    showPen();
+    say(`${Math.round((100 * pen.x) / width)} from the left, ${Math.round((100 * pen.y) / height)} from the top`);
   }
 
-  #toggle() {
-    this.#pen ??= { x: this.#canvas.width / 2, y: this.#canvas.height / 2, isDown: false };
-    if (this.#pen.isDown) {
-      this.#lift();
-      return;
-    }
-    this.#pen.isDown = true;
-    this.#begin([this.#pen.x, this.#pen.y, this.brush]);
-    this.#showPen();
-    this.#say("Pen down.");
+  function toggle() {
+    if (pen.isDown) return lift();
+    pen.isDown = true;
+    begin([pen.x, pen.y, Number(size.value)]);
+    showPen();
+    say("Pen down.");
   }
 
-  #lift() {
-    if (!this.#pen?.isDown) return;
-    this.#pen.isDown = false;
-    this.#showPen();
-    this.#say("Pen up.");
-    this.#onInk(true);
+  function lift() {
+    if (!pen.isDown) return;
+    pen.isDown = false;
+    showPen();
+    say("Pen up.");
+    onInk(true);
   }
 
-  #showPen() {
-    const { width, height } = this.#canvas;
-    this.#ring.classList.add("shown");
-    this.#ring.classList.toggle("down", this.#pen.isDown);
-    this.#ring.style.setProperty("left", `${(100 * this.#pen.x) / width}%`);
-    this.#ring.style.setProperty("top", `${(100 * this.#pen.y) / height}%`);
-    this.#tell();
+  function showPen() {
+    ring.classList.add("shown");
+    ring.classList.toggle("down", pen.isDown);
+    ring.style.left = `${(100 * pen.x) / width}%`;
+    ring.style.top = `${(100 * pen.y) / height}%`;
+    tell();
   }
 
-  /** The pad's state, for those who do not see it. */
-  #tell() {
-    this.#invitation.hidden = !this.isEmpty;
-    const drawn = this.isEmpty ? "empty" : `${this.#strokes.length} ${this.#strokes.length === 1 ? "stroke" : "strokes"}`;
-    const content = this.#hasPicture ? `shows ${this.#label}` : drawn;
-    const pen = this.#pen === null ? "" : `, pen ${this.#pen.isDown ? "down" : "up"}`;
-    this.#canvas.setAttribute("aria-label", this.#paper === null ? this.#label : `Drawing pad: ${content}${pen}`);
+  function tell() {
+    invitation.hidden = strokes.length > 0;
+    const content = label !== null ? `shows ${label}` : strokes.length > 0 ? plural(strokes.length, "stroke") : "empty";
+    const held = ring.classList.contains("shown") ? `, pen ${pen.isDown ? "down" : "up"}` : "";
+    [undoing.disabled, clearing.disabled] = [past.length === 0, strokes.length === 0 && label === null];
+    canvas.ariaLabel = paper === null ? (label ?? "") : `Drawing pad: ${content}${held}`;
   }
-}
 
-/** Brush size, undo and clear for a pad; `update()` after a change says which of them can be used. */
-export function createTools(pad) {
-  const size = element("input", {
-    type: "range", min: THIN, max: THICK, step: 4, value: USUAL, "aria-label": "Brush size", oninput: () => (pad.brush = Number(size.value)),
-  });
-  const undo = element("button", { type: "button", class: "button", onclick: () => pad.undo() }, "Undo");
-  const clear = element("button", { type: "button", class: "button", onclick: () => pad.clear() }, "Clear");
-  const node = element("div", { class: "row tools" }, element("label", { class: "field" }, "Brush", size), undo, clear);
-  const update = (hasPicture) => {
-    undo.disabled = !pad.canUndo;
-    clear.disabled = pad.isEmpty && !hasPicture;
+  if (paper !== null) {
+    const heard = { pointerdown: press, pointermove: drag, pointerup: release, pointercancel: release, lostpointercapture: release, keydown: onKey, blur: lift };
+    for (const [name, listener] of Object.entries(heard)) canvas.addEventListener(name, listener);
+  }
+  wipe();
+  tell();
+  return {
+    nodes: [element("div.pad", canvas, ring, paper !== null && invitation),
+      paper !== null && element("div.row.tools", element("label.field", "Brush", size), undoing, clearing)],
+    isEmpty: () => strokes.length === 0,
+    /** What is drawn as an image, 0 without ink and 1 with it. */
+    read() {
+      const ink = fromImageData(context.getImageData(0, 0, width, height), 1);
+      return paper ? { ...ink, values: ink.values.map((value) => 1 - value) } : ink;
+    },
+    /** Show an image or a bitmap in place of what is drawn, which `undo` brings back. */
+    show(picture, name) {
+      leave();
+      lift();
+      wipe();
+      label = name;
+      tell();
+      const source = picture instanceof ImageBitmap ? picture : canvasOf(picture);
+      Object.assign(context, { imageSmoothingEnabled: source.width > width, imageSmoothingQuality: "high" });
+      const fitted = Math.min(width / source.width, height / source.height);
+      const [across, down] = [source.width * fitted, source.height * fitted];
+      context.drawImage(source, (width - across) / 2, (height - down) / 2, across, down);
+    },
   };
-  return { node, update };
-}
-
-function canvasWith(data) {
-  const canvas = element("canvas", { width: data.width, height: data.height });
-  canvas.getContext("2d").putImageData(data, 0, 0);
-  return canvas;
 }

@@ -1,13 +1,9 @@
 // Which part of the page is being looked at, shown in its list of parts.
 
-/** Mark the link to the section that holds the middle of the window. */
 export function followParts(main) {
   const links = new Map([...document.querySelectorAll(".parts a")].map((link) => [link.hash.slice(1), link]));
   const mark = (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) links.get(target.id)?.setAttribute("aria-current", "true");
-      else links.get(target.id)?.removeAttribute("aria-current");
-    }
+    for (const { target, isIntersecting } of entries) links.get(target.id).ariaCurrent = isIntersecting ? "true" : null;
   };
   const observer = new IntersectionObserver(mark, { rootMargin: "-45% 0px -54% 0px" });
   for (const section of main.querySelectorAll("section")) observer.observe(section);

@@ -3,15 +3,9 @@
 // An image here is { width, height, channels, values }: values a Float32Array in [0, 1] of height * width * channels
 // numbers, as the API counts them; channels 1 (grey) or 3 (RGB).
 
-/** Numbers -> ImageData, to be put on a canvas. */
-export function toImageData({ width, height, channels, values }) {
-  const data = new Uint8ClampedArray(4 * width * height);
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    for (let channel = 0; channel < 3; channel++) {
-      data[4 * pixel + channel] = 255 * values[pixel * channels + (channels === 3 ? channel : 0)];
-    }
-    data[4 * pixel + 3] = 255;
-  }
+function toImageData({ width, height, channels, values }) {
+  const data = new Uint8ClampedArray(4 * width * height).map((_, at) =>
+    at % 4 === 3 ? 255 : 255 * values[Math.floor(at / 4) * channels + (channels === 3 ? at % 4 : 0)]);
   return new ImageData(data, width, height);
 }
 
@@ -31,36 +25,36 @@ export function decodeFile(blob) {
   return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
 }
 
-/** A part of a bitmap, by default all of it -> numbers. */
 export function readBitmap(bitmap, channels, { left = 0, top = 0, width = bitmap.width, height = bitmap.height } = {}) {
-  const context = canvasOf(width, height).getContext("2d", { willReadFrequently: true });
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, left, top, width, height, 0, 0, width, height);
   return fromImageData(context.getImageData(0, 0, width, height), channels);
 }
 
-/** The base64 of a PNG file, as the API's JSON holds it -> a bitmap. */
+/** A PNG file as the API's JSON holds it -> a bitmap. */
 export function decodeBase64(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   return decodeFile(new Blob([bytes], { type: "image/png" }));
 }
 
-/** The base64 of a PNG file, as the API's JSON holds it -> numbers. */
 export async function readBase64(text, channels) {
   return readBitmap(await decodeBase64(text), channels);
 }
 
-/** Numbers -> the base64 of a PNG file, as the API's JSON takes it. */
 export function writeBase64(image) {
-  const canvas = canvasOf(image.width, image.height);
-  canvas.getContext("2d").putImageData(toImageData(image), 0, 0);
-  return canvas.toDataURL("image/png").split(",")[1];
+  return canvasOf(image).toDataURL("image/png").split(",")[1];
 }
 
-/** Show an image on a canvas at its own size; CSS enlarges it (class `pixelated`). */
+export function canvasOf(image) {
+  const canvas = document.createElement("canvas");
+  paint(canvas, image);
+  return canvas;
+}
+
+/** Show an image on a canvas at its own size; CSS enlarges it. */
 export function paint(canvas, image) {
   const data = image instanceof ImageData ? image : toImageData(image);
-  canvas.width = data.width;
-  canvas.height = data.height;
+  Object.assign(canvas, { width: data.width, height: data.height });
   canvas.getContext("2d").putImageData(data, 0, 0);
 }
 
@@ -70,38 +64,21 @@ export function paint(canvas, image) {
  */
 export function errorMap(image, reconstruction, scale = 0.5) {
   const { width, height, channels } = image;
-  const data = new Uint8ClampedArray(4 * width * height);
+  const apart = reconstruction.values.map((value, at) => value - image.values[at]);
+  const data = new ImageData(width, height);
   for (let pixel = 0; pixel < width * height; pixel++) {
-    data.set([...diverging(difference(image, reconstruction, pixel, channels) / scale), 255], 4 * pixel);
+    const [red, green, blue] = apart.subarray(channels * pixel, channels * (pixel + 1));
+    data.data.set([...diverging((channels === 1 ? red : Math.hypot(red, green, blue) / Math.sqrt(3)) / scale), 255], 4 * pixel);
   }
-  return new ImageData(data, width, height);
+  return data;
 }
 
 const BLUES = [[247, 247, 247], [146, 197, 222], [33, 102, 172]];
 const REDS = [[247, 247, 247], [244, 165, 130], [178, 24, 43]];
-
-function difference(image, reconstruction, pixel, channels) {
-  if (channels === 1) return reconstruction.values[pixel] - image.values[pixel];
-  let sum = 0;
-  for (let value = 3 * pixel; value < 3 * pixel + 3; value++) sum += (reconstruction.values[value] - image.values[value]) ** 2;
-  return Math.sqrt(sum / 3);
-}
 
 function diverging(share) {
   const scheme = share < 0 ? BLUES : REDS;
   const place = Math.min(1, Math.abs(share)) * 2;
   const low = Math.min(Math.floor(place), 1);
   return scheme[low].map((value, index) => value + (place - low) * (scheme[low + 1][index] - value));
-}
-
-/** Mean squared error per value, as /reconstruct gives it. */
-export function meanSquaredError(image, reconstruction) {
-  return image.values.reduce((sum, value, index) => sum + (value - reconstruction.values[index]) ** 2, 0) / image.values.length;
-}
-
-function canvasOf(width, height) {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  return canvas;
 }

@@ -9,25 +9,17 @@
 export function findPlane(latents, dim) {
   const mean = meanOf(latents, dim);
   const covariance = covarianceOf(latents, dim, mean);
-  const first = mainDirection(covariance, dim, null);
-  const second = dim > 1 ? mainDirection(covariance, dim, first) : new Float64Array(dim);
-  let total = 0;
-  for (let at = 0; at < dim; at++) total += covariance[at * dim + at];
-  const shares = [first, second].map((axis) => (total > 0 ? dot(axis, times(covariance, axis)) / total : 0));
-  const plane = { mean, axes: [first, second], shares };
-  const count = latents.length / dim;
-  const places = new Float32Array(count * 2);
-  for (let row = 0; row < count; row++) places.set(project(plane, latents.subarray(row * dim, (row + 1) * dim)), 2 * row);
-  return { ...plane, places };
+  const first = mainDirection(covariance, dim, new Float64Array(dim));
+  const axes = [first, mainDirection(covariance, dim, first)];
+  const total = covariance.reduce((sum, value, at) => (at % (dim + 1) === 0 ? sum + value : sum), 0);
+  const shares = axes.map((axis) => dot(axis, times(covariance, axis)) / (total || 1));
+  const places = new Float32Array((2 * latents.length) / dim);
+  for (let row = 0; 2 * row < places.length; row++) places.set(project({ mean, axes }, latents.subarray(row * dim, (row + 1) * dim)), 2 * row);
+  return { mean, axes, shares, places };
 }
 
-/** Where a latent lies on the plane: [x, y]. */
 export function project({ mean, axes }, latent) {
-  return axes.map((axis) => {
-    let sum = 0;
-    for (let at = 0; at < latent.length; at++) sum += (latent[at] - mean[at]) * axis[at];
-    return sum;
-  });
+  return axes.map((axis) => axis.reduce((sum, value, at) => sum + value * (latent[at] - mean[at]), 0));
 }
 
 /** The latent moved along the plane to [x, y]; what it is apart from the plane stays. */
@@ -44,8 +36,7 @@ export function moveTo(plane, latent, [x, y]) {
 export function measureGrid(plane, latents, latent, box, columns, rows) {
   const apart = squaresApart(plane, latents, latent);
   const { places } = plane;
-  const distances = new Float32Array(columns * rows);
-  for (let cell = 0; cell < distances.length; cell++) {
+  return Float32Array.from({ length: columns * rows }, (_, cell) => {
     const x = box.left + ((cell % columns) + 0.5) * (box.width / columns);
     const y = box.top - (Math.floor(cell / columns) + 0.5) * (box.height / rows);
     let least = Infinity;
@@ -55,61 +46,39 @@ export function measureGrid(plane, latents, latent, box, columns, rows) {
       const square = apart[row] + dx * dx + dy * dy;
       if (square < least) least = square;
     }
-    distances[cell] = Math.sqrt(least);
-  }
-  return distances;
+    return Math.sqrt(least);
+  });
 }
 
 /** The distance to the next image that 99 of 100 images of the sample stay within; measured on some of a large sample. */
 export function usualDistance(sample, most = 300) {
-  const step = Math.max(1, sample.count / most);
-  const distances = [];
-  for (let row = 0; row < sample.count; row += step) {
-    distances.push(...sample.neighbours("latent", Math.floor(row), 1).map(({ distance }) => distance));
-  }
+  const step = Math.ceil(sample.count / most);
+  const rows = sample.rows.filter((row) => row % step === 0);
+  const distances = rows.flatMap((row) => sample.neighbours("latent", row, 1).map(({ distance }) => distance));
   return quantile(Float32Array.from(distances).sort(), 0.99);
 }
 
-/** The range of each component of the latents: [{ index, low, high, least, most, deviation }], 5 to 95 % between low and high. */
+/** The range of each component; from 5 to 95 % lie between low and high. */
 export function findRanges(latents, dim) {
-  const count = latents.length / dim;
   return Array.from({ length: dim }, (_, index) => {
-    const column = new Float32Array(count);
-    for (let row = 0; row < count; row++) column[row] = latents[row * dim + index];
-    const deviation = deviationOf(column);
-    column.sort();
-    return { index, low: quantile(column, 0.05), high: quantile(column, 0.95), least: column[0], most: column[count - 1], deviation };
+    const column = Float32Array.from({ length: latents.length / dim }, (_, row) => latents[row * dim + index]).sort();
+    const mean = column.reduce((sum, value) => sum + value, 0) / column.length;
+    const deviation = Math.sqrt(column.reduce((sum, value) => sum + (value - mean) ** 2, 0) / column.length);
+    return { index, low: quantile(column, 0.05), high: quantile(column, 0.95), least: column[0], most: column.at(-1), deviation };
   });
 }
 
-function deviationOf(values) {
-  let [sum, squares] = [0, 0];
-  for (const value of values) sum += value;
-  const mean = sum / values.length;
-  for (const value of values) squares += (value - mean) * (value - mean);
-  return Math.sqrt(squares / values.length);
-}
-
-function quantile(sorted, share) {
-  return sorted.length ? sorted[Math.round(share * (sorted.length - 1))] : 0;
-}
+const quantile = (sorted, share) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
 
 /** The squared distances to all latents, less what of them lies along the plane. */
-function squaresApart(plane, latents, latent) {
+function squaresApart({ places, ...plane }, latents, latent) {
   const dim = latent.length;
   const [x, y] = project(plane, latent);
-  const apart = new Float32Array(latents.length / dim);
-  for (let row = 0; row < apart.length; row++) {
-    const dx = plane.places[2 * row] - x;
-    const dy = plane.places[2 * row + 1] - y;
-    let square = -dx * dx - dy * dy;
-    for (let at = 0; at < dim; at++) {
-      const difference = latents[row * dim + at] - latent[at];
-      square += difference * difference;
-    }
-    apart[row] = Math.max(0, square);
-  }
-  return apart;
+  return Float32Array.from({ length: latents.length / dim }, (_, row) => {
+    let square = -((places[2 * row] - x) ** 2) - (places[2 * row + 1] - y) ** 2;
+    for (let at = 0; at < dim; at++) square += (latents[row * dim + at] - latent[at]) ** 2;
+    return Math.max(0, square);
+  });
 }
 
 function meanOf(latents, dim) {
@@ -120,50 +89,29 @@ function meanOf(latents, dim) {
 
 function covarianceOf(latents, dim, mean) {
   const sums = new Float64Array(dim * dim);
-  const centred = new Float64Array(dim);
   for (let start = 0; start < latents.length; start += dim) {
-    for (let at = 0; at < dim; at++) centred[at] = latents[start + at] - mean[at];
+    const centred = mean.map((value, at) => latents[start + at] - value);
     for (let one = 0; one < dim; one++) {
-      for (let other = 0; other <= one; other++) sums[one * dim + other] += centred[one] * centred[other];
+      for (let other = 0; other < dim; other++) sums[one * dim + other] += centred[one] * centred[other];
     }
-  }
-  for (let one = 0; one < dim; one++) {
-    for (let other = 0; other < one; other++) sums[other * dim + one] = sums[one * dim + other];
   }
   return sums.map((sum) => (sum * dim) / latents.length);
 }
 
-/** The main eigenvector, at right angles to another, by power iteration from the same start each time. */
-function mainDirection(matrix, dim, other, iterations = 200) {
-  let axis = unit(apartFrom(Float64Array.from({ length: dim }, (_, at) => 1 + 0.5 * Math.sin(7 * at + 1)), other));
-  for (let round = 0; round < iterations; round++) {
-    const next = unit(apartFrom(times(matrix, axis), other));
-    const isSettled = 1 - dot(axis, next) < 1e-12;
-    axis = next;
-    if (isSettled) break;
-  }
-  const largest = axis.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
-  return largest < 0 ? axis.map((value) => -value) : axis;
+/** The main eigenvector at right angles to `other`, by power iteration; zero where there is none. */
+function mainDirection(matrix, dim, other) {
+  const next = (vector) => {
+    const along = dot(vector, other);
+    const apart = vector.map((value, at) => value - along * other[at]);
+    const length = Math.sqrt(dot(apart, apart)) || 1;
+    return apart.map((value) => value / length);
+  };
+  let axis = next(Float64Array.from({ length: dim }, (_, at) => 1 + 0.5 * Math.sin(7 * at + 1)));
+  for (let round = 0; round < 200; round++) axis = next(times(matrix, axis));
+  return axis;
 }
 
-function apartFrom(vector, other) {
-  if (other === null) return vector;
-  const along = dot(vector, other);
-  return vector.map((value, at) => value - along * other[at]);
-}
-
-function times(matrix, vector) {
-  const dim = vector.length;
-  return vector.map((_, row) => {
-    let sum = 0;
-    for (let at = 0; at < dim; at++) sum += matrix[row * dim + at] * vector[at];
-    return sum;
-  });
-}
+const times = (matrix, vector) =>
+  vector.map((_, row) => vector.reduce((sum, value, at) => sum + matrix[row * vector.length + at] * value, 0));
 
 const dot = (one, other) => one.reduce((sum, value, at) => sum + value * other[at], 0);
-
-function unit(vector) {
-  const length = Math.sqrt(dot(vector, vector));
-  return length > 0 ? vector.map((value) => value / length) : vector;
-}

@@ -1,84 +1,73 @@
 // Plays the frames of a walk as an animation of them would: ends are held, and a loop goes there and back.
 
-export const FRAME_MS = 80;
-export const HOLD_MS = 400;
+const [FRAME_MS, HOLD_MS] = [80, 400];
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Whether nothing may move by itself. */
 export const isStill = () => STILL.matches;
 
-/** `show(index)` is told which frame to show, `tell()` when it starts, stops, or when motion is no longer wanted. */
+/** `tell()` is called when it starts, stops, or when motion is no longer wanted. */
 export function createPlayer(show, tell) {
-  let [index, count, direction, isPlaying, isLooping, due, request] = [0, 0, 1, false, true, 0, 0];
+  let [index, count, direction, isLooping, timer] = [0, 0, 1, true, null];
 
-  const isEnd = () => (direction > 0 ? index >= count - 1 : index <= 0);
+  function seek(place) {
+    if (count === 0) return;
+    index = Math.min(count - 1, Math.max(0, place));
+    show(index);
+  }
 
-  /** One frame on; at the end of a loop it turns, otherwise false. */
+  /** One frame on -> whether there was one; a loop turns at its ends. */
   function step() {
-    if (isEnd()) {
+    if (!isLooping) direction = 1;
+    if (index === (direction > 0 ? count - 1 : 0)) {
       if (!isLooping) return false;
       direction = -direction;
     }
-    index = Math.min(count - 1, Math.max(0, index + direction));
-    show(index);
+    seek(index + direction);
     return true;
   }
 
-  function tick(now) {
-    if (now >= due) {
-      if (!step()) return pause();
-      due = now + (index === 0 || index === count - 1 ? HOLD_MS : FRAME_MS);
-    }
-    request = requestAnimationFrame(tick);
+  function tick() {
+    if (step()) timer = setTimeout(tick, index === 0 || index === count - 1 ? HOLD_MS : FRAME_MS);
+    else pause();
   }
 
   function pause() {
-    cancelAnimationFrame(request);
-    isPlaying = false;
+    clearTimeout(timer);
+    timer = null;
     tell();
-  }
-
-  function rewind() {
-    if (isLooping || index < count - 1) return;
-    index = 0;
-    show(index);
   }
 
   function play() {
-    if (!isLooping) direction = 1;
-    rewind();
-    [isPlaying, due] = [true, performance.now() + FRAME_MS];
-    request = requestAnimationFrame(tick);
+    if (!isLooping && index === count - 1) seek(0);
+    timer = setTimeout(tick, FRAME_MS);
     tell();
   }
 
-  const heed = () => (isStill() && isPlaying ? pause() : tell());
-  STILL.addEventListener("change", heed);
+  STILL.addEventListener("change", pause);
   return {
-    isPlaying: () => isPlaying,
-    pause,
-    play,
-    /** One frame on, for those who want no motion; after the last of a single pass comes the first. */
-    advance() {
-      if (!isLooping) direction = 1;
-      if (!step()) rewind();
+    isPlaying: () => timer !== null,
+    /** Start or stop; for those who want no motion, one frame on. */
+    toggle() {
+      if (timer !== null) pause();
+      else if (!isStill()) play();
+      else if (!step()) seek(0);
     },
     seek(place) {
-      if (count === 0) return;
-      index = Math.min(count - 1, Math.max(0, place));
-      show(index);
+      if (timer !== null) pause();
+      seek(place);
     },
-    /** How many frames there are; 0 stops it. */
-    load(frames) {
+    /** Other frames, so many, and the one to show; 0 stops it. */
+    load(frames, place) {
       count = frames;
-      if (count === 0 && isPlaying) pause();
+      if (count === 0 && timer !== null) pause();
+      seek(place);
     },
     loop(whether) {
       isLooping = whether;
     },
     close() {
-      cancelAnimationFrame(request);
-      STILL.removeEventListener("change", heed);
+      clearTimeout(timer);
+      STILL.removeEventListener("change", pause);
     },
   };
 }

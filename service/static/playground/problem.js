@@ -2,49 +2,30 @@
 
 import { element, fill } from "./dom.js";
 
+/** Made of a problem document, { type, title, detail, errors }, or of title and detail alone. */
 export class Problem extends Error {
-  /** @param document A problem document: title, detail, status, errors. */
   constructor(document) {
     super(document.detail);
     this.document = document;
   }
 
   get slug() {
-    return this.document.type.split("/").pop();
+    return this.document.type?.split("/").pop();
   }
 
-  /** What a failed response says of itself. */
   static async of(response) {
     const isDocument = response.headers.get("content-type")?.startsWith("application/problem+json");
-    if (isDocument) return new Problem(await response.json());
-    return Problem.named("unexpected-answer", `The service answered ${response.status}`, "Try again in a moment.");
-  }
-
-  /** A problem that arose here and not in the service. */
-  static named(slug, title, detail) {
-    return new Problem({ type: `/problems/${slug}`, title, detail, status: 0, errors: [] });
+    return new Problem(isDocument ? await response.json() : { title: `The service answered ${response.status}`, detail: "Try again in a moment." });
   }
 }
 
-/** Show an error in `host`, which lies beside what caused it; null clears it. What was only aborted is no error. */
+/** Show an error in `host`; null clears it. What was only aborted is no error. */
 export function showProblem(host, error) {
   if (error?.name === "AbortError") return;
-  if (!error) {
-    fill(host);
-    return;
-  }
-  const { title, detail, errors = [] } = error instanceof Problem ? error.document : unforeseen(error);
-  const faults = errors.filter((fault) => fault.detail !== detail).map((fault) => element("li", {}, faultText(fault)));
-  const list = faults.length > 0 && element("ul", {}, faults);
-  fill(host, element("div", { class: "problem", role: "alert" }, element("strong", {}, title), detail, list));
-}
-
-function faultText({ detail, pointer, parameter }) {
-  const place = pointer ?? parameter;
-  return place ? `${place}: ${detail}` : detail;
-}
-
-function unforeseen(error) {
-  console.error(error);
-  return { title: "This page failed", detail: "Reload it; the browser's console has the details." };
+  if (!error) return fill(host);
+  if (!(error instanceof Problem)) console.error(error);
+  const { title, detail, errors } = error.document ?? { title: "This page failed", detail: "Reload it; the browser's console has the details." };
+  const faults = (errors ?? []).filter((fault) => fault.detail !== detail).map((fault) =>
+    element("li", [fault.pointer ?? fault.parameter, fault.detail].filter(Boolean).join(": ")));
+  fill(host, element("div.problem", { role: "alert" }, element("strong", title), detail, faults.length > 0 && element("ul", faults)));
 }

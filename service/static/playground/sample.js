@@ -3,44 +3,57 @@
 import * as calls from "./calls.js";
 import { decodeFile, readBitmap } from "./pixels.js";
 
-/** Load the sample of a model: its numbers and its sheet, at the same time. */
+const THUMBNAIL = 96; // pixels of the longer side at most
+
 export async function loadSample(api, choice, options) {
   const [document, sheet] = await Promise.all([
     api.json(calls.showReference(choice), options),
     api.blob(calls.showSheet(choice), options).then(decodeFile),
   ]);
-  return new Sample(api, choice, document, sheet);
+  return new Sample(document, sheet, (row, more) => api.blob(calls.showImage(choice, row), more));
 }
 
-/** A row of the sample as a subject or an end of an interpolation; what is expensive is left to whoever needs it. */
+/** A row as a subject or an end of an interpolation; what is expensive is left to whoever needs it. */
 export function refer(sample, row) {
   return { kind: "sample", row, image: null, latent: sample.latent(row) };
 }
 
+export function nameOf(sample, { kind, row, fileName }) {
+  if (row !== null) return sample.name(row);
+  return { drawing: "your drawing", file: fileName || "your picture", latent: "a place in latent space" }[kind] ?? "an image";
+}
+
+/** Whether two subjects or ends, which may be null, are one image. */
+export function isSame(one, other) {
+  if (!one || !other) return false;
+  return one === other || (one.row === null ? one.image !== null && one.image === other.image : one.row === other.row);
+}
+
+export const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
 export class Sample {
-  #api;
-  #choice;
   #bitmap;
+  #load; // a row's image from the service
   #vectors = null;
 
-  constructor(api, choice, document, bitmap) {
-    this.#api = api;
-    this.#choice = choice;
+  constructor(document, bitmap, load) {
+    const flat = (rows) => Float32Array.from(rows.flat());
     this.#bitmap = bitmap;
+    this.#load = load;
     this.count = document.count;
+    this.rows = [...Array(this.count).keys()];
     this.image = document.image; // { height, width, channels }
     this.latentDim = document.latent_dim;
     this.sheet = document.sheet; // { columns, rows, tile_width, tile_height, scale }
     this.classes = document.classes; // names, by number; empty without labels
     this.labels = document.labels && Int32Array.from(document.labels); // null without labels
     this.testIndices = document.test_indices;
-    this.latents = Float32Array.from(document.latents.flat()); // count * latentDim
-    this.maps = { image: Float32Array.from(document.maps.image.flat()), latent: Float32Array.from(document.maps.latent.flat()) }; // count * 2
-    this.mse = Float32Array.from(document.errors.mse);
-    this.percentile = Float32Array.from(document.errors.percentile);
+    this.latents = flat(document.latents); // count * latentDim
+    this.maps = { image: flat(document.maps.image), latent: flat(document.maps.latent) }; // count * 2
+    this.mse = flat(document.errors.mse);
+    this.percentile = flat(document.errors.percentile);
   }
 
-  /** The latent vector of a row, not copied. */
   latent(row) {
     return this.latents.subarray(row * this.latentDim, (row + 1) * this.latentDim);
   }
@@ -50,32 +63,39 @@ export class Sample {
     return this.labels === null ? "" : (this.classes[this.labels[row]] ?? String(this.labels[row]));
   }
 
-  /** What a row is called where no picture can be seen. */
-  name(row) {
-    const label = this.label(row);
-    return label ? `test image ${this.testIndices[row]}, class ${label}` : `test image ${this.testIndices[row]}`;
+  /** Rows by class, in the order of classes: [{ number, name, rows }]; without labels all are of class 0, without a name. */
+  byClass(rows = this.rows) {
+    const groups = Object.groupBy(rows, (row) => this.labels?.[row] ?? 0);
+    return Object.entries(groups).map(([number, members]) => ({ number: Number(number), name: this.label(members[0]), rows: members }));
   }
 
-  /** Draw a row's tile into a box of a canvas, from the sheet and so at once. */
-  drawTile(context, row, left, top, width, height) {
+  name(row) {
+    const label = this.label(row);
+    return `test image ${this.testIndices[row]}${label && `, class ${label}`}`;
+  }
+
+  /** The size of thumbnails: of the tiles, or less where these are large. */
+  get thumbnail() {
     const { tile_width, tile_height } = this.sheet;
-    const [x, y] = this.#tilePlace(row);
-    context.imageSmoothingEnabled = width < tile_width;
-    context.drawImage(this.#bitmap, x, y, tile_width, tile_height, left, top, width, height);
+    const scale = Math.min(1, THUMBNAIL / Math.max(tile_width, tile_height));
+    return { width: Math.ceil(scale * tile_width), height: Math.ceil(scale * tile_height) };
+  }
+
+  drawThumbnail(context, row, left = 0, top = 0) {
+    const { tile_width, tile_height } = this.sheet;
+    const { width, height } = this.thumbnail;
+    Object.assign(context, { imageSmoothingEnabled: width < tile_width, imageSmoothingQuality: "high" });
+    context.drawImage(this.#bitmap, ...this.#tilePlace(row), tile_width, tile_height, left, top, width, height);
   }
 
   /** A row's tile as numbers, see pixels.js; smaller than the image where `sheet.scale` is below 1. */
   tile(row) {
-    const { tile_width: width, tile_height: height } = this.sheet;
-    const [left, top] = this.#tilePlace(row);
-    return readBitmap(this.#bitmap, this.image.channels, { left, top, width, height });
+    return this.#read(row, 1);
   }
 
-  /** A row's image as numbers, as the model takes it. */
   async pixels(row, options) {
     if (this.sheet.scale === 1) return this.tile(row);
-    const file = await this.#api.blob(calls.showImage(this.#choice, row), options);
-    return readBitmap(await decodeFile(file), this.image.channels);
+    return readBitmap(await decodeFile(await this.#load(row, options)), this.image.channels);
   }
 
   /**
@@ -84,13 +104,23 @@ export class Sample {
    * In image space vectors are pixels in [0, 1] of the tiles, so they are approximate where these are shrunk.
    * `except` is left out: a row has itself for its nearest neighbour.
    */
-  nearest(space, vector, number = 8, except = -1) {
+  nearest(space, vector, number, except = -1) {
     const [all, scale] = space === "latent" ? [this.latents, 1] : [this.#tiles(), 1 / 255];
-    return nearestRows(all, scale, vector, number, except);
+    const best = [];
+    let worst = Infinity;
+    for (let row = 0, start = 0; start < all.length; row++, start += vector.length) {
+      let sum = 0;
+      for (let at = 0; at < vector.length && sum < worst; at++) sum += (all[start + at] * scale - vector[at]) ** 2;
+      if (sum >= worst || row === except) continue;
+      const place = best.findIndex((other) => sum < other.sum);
+      best.splice(place < 0 ? best.length : place, 0, { row, sum });
+      if (best.length > number) best.pop();
+      if (best.length === number) worst = best[number - 1].sum;
+    }
+    return best.map(({ row, sum }) => ({ row, distance: Math.sqrt(sum) }));
   }
 
-  /** The neighbours of a row of the sample. */
-  neighbours(space, row, number = 8) {
+  neighbours(space, row, number) {
     return this.nearest(space, space === "latent" ? this.latent(row) : this.tile(row).values, number, row);
   }
 
@@ -99,47 +129,26 @@ export class Sample {
     return [(row % columns) * tile_width, Math.floor(row / columns) * tile_height];
   }
 
-  /** All tiles as bytes, row after row; made when first needed, a line of tiles at a time since each reading of a canvas costs. */
+  #read(row, number) {
+    const { tile_width, tile_height: height } = this.sheet;
+    const [left, top] = this.#tilePlace(row);
+    return readBitmap(this.#bitmap, this.image.channels, { left, top, width: number * tile_width, height });
+  }
+
+  /** All tiles as bytes, row after row; read a line of tiles at a time, since each reading of a canvas costs. */
   #tiles() {
-    if (this.#vectors === null) {
-      const { columns, tile_height } = this.sheet;
-      this.#vectors = new Uint8Array(this.count * this.sheet.tile_width * tile_height * this.image.channels);
-      for (let first = 0; first < this.count; first += columns) this.#readLine(first, Math.min(columns, this.count - first));
+    if (this.#vectors !== null) return this.#vectors;
+    const { columns, tile_width, tile_height } = this.sheet;
+    const length = tile_width * this.image.channels;
+    this.#vectors = new Uint8Array(this.count * tile_height * length);
+    for (let first = 0; first < this.count; first += columns) {
+      const number = Math.min(columns, this.count - first);
+      const bytes = this.#read(first, number).values.map((value) => 255 * value + 0.5);
+      for (let line = 0; line < number * tile_height; line++) {
+        const [down, tile] = [Math.floor(line / number), first + (line % number)];
+        this.#vectors.set(bytes.subarray(line * length, (line + 1) * length), (tile * tile_height + down) * length);
+      }
     }
     return this.#vectors;
   }
-
-  #readLine(first, number) {
-    const { tile_width, tile_height } = this.sheet;
-    const { channels } = this.image;
-    const [left, top] = this.#tilePlace(first);
-    const { values } = readBitmap(this.#bitmap, channels, { left, top, width: number * tile_width, height: tile_height });
-    const length = tile_width * channels;
-    for (let tile = 0; tile < number; tile++) {
-      for (let down = 0; down < tile_height; down++) {
-        const [from, to] = [(down * number + tile) * length, ((first + tile) * tile_height + down) * length];
-        for (let at = 0; at < length; at++) this.#vectors[to + at] = 255 * values[from + at] + 0.5;
-      }
-    }
-  }
-}
-
-/** By brute force: of 70,000 rows of 784 numbers in some 50 ms. */
-function nearestRows(all, scale, vector, number, except) {
-  const size = vector.length;
-  const best = [];
-  let worst = Infinity;
-  for (let row = 0, start = 0; start < all.length; row++, start += size) {
-    let sum = 0;
-    for (let at = 0; at < size && sum < worst; at++) {
-      const difference = all[start + at] * scale - vector[at];
-      sum += difference * difference;
-    }
-    if (sum >= worst || row === except) continue;
-    const place = best.findIndex((other) => sum < other.sum);
-    best.splice(place < 0 ? best.length : place, 0, { row, sum });
-    if (best.length > number) best.pop();
-    if (best.length === number) worst = best[number - 1].sum;
-  }
-  return best.map(({ row, sum }) => ({ row, distance: Math.sqrt(sum) }));
 }

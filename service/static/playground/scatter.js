@@ -1,4 +1,4 @@
-// Dots, written as pixels: all points of a map are put on the canvas as one image, which tens of thousands of arcs would not allow.
+// Dots, written as pixels of one image: tens of thousands of arcs would take too long.
 
 import { channels } from "./colours.js";
 
@@ -25,48 +25,36 @@ export function paintDots(canvas, { places, order, inks, at, radius, rim, paper 
   const { width, height } = canvas;
   const image = new ImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer).fill(paper);
-  const dot = stampOf(radius, width);
-  const hole = rim > 0 ? stampOf(radius + rim, width) : null;
+  const dot = cut(radius);
+  const hole = rim > 0 && cut(radius + rim);
   for (const row of order) {
     const left = Math.round(at.left + at.scale * places[2 * row]);
     const top = Math.round(at.top + at.scale * places[2 * row + 1]);
-    if (hole !== null) press(pixels, width, height, hole, left, top, paper);
+    if (hole) press(pixels, width, height, hole, left, top, paper);
     press(pixels, width, height, dot, left, top, inks[row]);
   }
   canvas.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
 }
 
-const stamps = new Map();
-
-/** The pixels of a round dot, as steps from its middle, with how much of each is covered. */
-function stampOf(radius, width) {
-  const key = `${radius.toFixed(2)} ${width}`;
-  if (!stamps.has(key)) {
-    if (stamps.size > 64) stamps.clear();
-    stamps.set(key, cut(radius, width));
-  }
-  return stamps.get(key);
-}
-
-function cut(radius, width) {
+/** The pixels of a round dot, from its middle, and how much of each is covered, of 256. */
+function cut(radius) {
   const reach = Math.ceil(radius);
   const cells = [];
   for (let down = -reach; down <= reach; down++) {
     for (let right = -reach; right <= reach; right++) {
       const share = Math.round(256 * Math.min(1, Math.max(0, radius + 0.5 - Math.hypot(right, down))));
-      if (share > 0) cells.push({ right, down, share, step: down * width + right });
+      if (share > 0) cells.push({ right, down, share });
     }
   }
-  return { reach, ...Object.fromEntries(["right", "down", "share", "step"].map((name) => [name, Int32Array.from(cells, (cell) => cell[name])])) };
+  const column = (name) => Int32Array.from(cells, (cell) => cell[name]);
+  return { right: column("right"), down: column("down"), share: column("share") };
 }
 
-function press(pixels, width, height, { reach, right, down, share, step }, left, top, ink) {
-  if (left < -reach || top < -reach || left >= width + reach || top >= height + reach) return;
-  const isInside = left >= reach && top >= reach && left < width - reach && top < height - reach;
-  const middle = top * width + left;
-  for (let cell = 0; cell < step.length; cell++) {
-    if (!isInside && (left + right[cell] < 0 || left + right[cell] >= width || top + down[cell] < 0 || top + down[cell] >= height)) continue;
-    const pixel = middle + step[cell];
+function press(pixels, width, height, { right, down, share }, left, top, ink) {
+  for (let cell = 0; cell < share.length; cell++) {
+    const [x, y] = [left + right[cell], top + down[cell]];
+    if (x < 0 || x >= width || y < 0 || y >= height) continue;
+    const pixel = y * width + x;
     pixels[pixel] = share[cell] === 256 ? ink : mix(pixels[pixel], ink, share[cell]);
   }
 }

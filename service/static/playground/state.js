@@ -1,12 +1,7 @@
 // The store: what the panels share. They read and write it, and know nothing of each other.
 
-/** Everything that there is, and who writes it. docs/architecture.md says the same in words. */
-export const EMPTY = Object.freeze({
-  models: null, // app: the answer of GET /models
-  choice: null, // app: { name, version }, version null for the newest
-  model: null, // app: the answer of GET /models/{name}
-  sample: null, // app: a Sample (sample.js), always of the same model and version as `model`
-  isConnected: true, // api
+/** What belongs to one model, and is left behind with it: rows and latents of another mean nothing. */
+export const NO_IMAGES = Object.freeze({
   subject: null, // draw: { kind, row, image, latent } of the image being looked at; once answered also reconstruction, mse, percentile, call
   a: null, // any panel, by "Set as A": an end of the interpolation, { kind, row, image, latent }
   b: null, // any panel, by "Set as B"
@@ -17,34 +12,32 @@ export const EMPTY = Object.freeze({
   view: null, // maps: a short text that says where the maps are looked at
 });
 
-/** A store: `get()` the whole, `set({...})` some of it, `on(names, listener)` to hear of changes. */
-export function createStore(initial = EMPTY) {
-  let current = { ...initial };
-  const listeners = new Set();
+const EMPTY = {
+  models: null, // app: the answer of GET /models
+  choice: null, // app: { name, version }, version null for the newest
+  model: null, // app: the answer of GET /models/{name}
+  sample: null, // app: a Sample (sample.js), always of the same model and version as `model`
+  isConnected: true, // api
+  ...NO_IMAGES,
+};
+
+export function createStore() {
+  let current = EMPTY;
+  const listeners = [];
   return {
     get: () => current,
-    /** Change several fields at once; each listener hears once, after all are changed. Unknown fields are a mistake. */
+    /** Change several fields at once; each listener hears once, after all are changed. */
     set(changes) {
-      const unknown = Object.keys(changes).find((name) => !(name in initial));
-      if (unknown) throw new TypeError(`the store has no field ${unknown}`);
-      const changed = new Set(Object.keys(changes).filter((name) => changes[name] !== current[name]));
+      const changed = Object.keys(changes).filter((name) => changes[name] !== current[name]);
       current = { ...current, ...changes };
-      for (const { names, listener } of [...listeners]) {
-        if (names.some((name) => changed.has(name))) listener(current);
+      for (const [names, listener] of listeners) {
+        if (names.some((name) => changed.includes(name))) listener(current);
       }
     },
-    /** Call `listener(state)` now, and whenever a field of these names changed; the answer ends that. */
+    /** Call `listener(state)` now, and whenever a field of these names changed. */
     on(names, listener) {
-      const entry = { names, listener };
-      listeners.add(entry);
+      listeners.push([names, listener]);
       listener(current);
-      return () => listeners.delete(entry);
     },
   };
-}
-
-/** What a change of model leaves behind: rows and latents of one model mean nothing to another. */
-export function forgetImages() {
-  const { subject, a, b, pins, selection, hover, hiddenClasses, view } = EMPTY;
-  return { subject, a, b, pins, selection, hover, hiddenClasses, view };
 }
