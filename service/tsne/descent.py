@@ -33,15 +33,21 @@ class Descent:
         is_plane = dimensions == 2
         self._repulsion = by_grid if is_plane and points > MOST_EXACT else exact
         self._early_repulsion = by_grid if is_plane and points > _MOST_EXACT_SMALL else exact
-        self._motion = np.stack([np.zeros_like(places), np.ones_like(places)])
+        self._is_exaggerated = True
+        self._motion = np.empty((2, *places.shape), np.float32)
+        self._rest()
         self._forces = np.empty((2, dimensions, points), np.float32)
 
     def step(self, is_exaggerated: bool) -> None:
         """Move every point along `exaggeration * sum_j p_ij q_ij (y_i - y_j) - sum_j q_ij^2 (y_i - y_j) / sum q`.
 
         That is a quarter of the gradient. The rate is the number of points over the exaggeration (Belkina et al. 2019,
-        doi:10.1038/s41467-019-13055-y).
+        doi:10.1038/s41467-019-13055-y). After exaggeration all points set out anew, as in scikit-learn: velocities and
+        gains were those of forces twelve times as strong, and led to maps worse by 1 % of KL at 1,000 points.
         """
+        if self._is_exaggerated and not is_exaggerated:
+            self._rest()
+        self._is_exaggerated = is_exaggerated
         attraction, repulsion = self._forces
         repel = self._early_repulsion if is_exaggerated else self._repulsion
         normaliser = np.float32(1 / repel(self.places, repulsion))
@@ -49,6 +55,9 @@ class Descent:
         exaggeration = np.float32(_EXAGGERATION if is_exaggerated else 1)
         rate = np.float32(self.places.shape[1] / exaggeration)
         _move(self.places, self._motion, self._forces, exaggeration, normaliser, rate)
+
+    def _rest(self) -> None:
+        self._motion[0], self._motion[1] = 0, 1
 
     def divergence(self) -> float:
         """The KL divergence of the map from its affinities."""

@@ -10,7 +10,7 @@ import { isDark, token } from "./theme.js";
 const STEP = 1 / 40; // of the width, by an arrow key
 const LONG_STEP = 1 / 8; // with Shift
 const CELLS = 2400;
-const WORK = 20_000_000; // distances for a shade, so that a slider moves smoothly over large samples too
+const WORK = 20_000_000; // distances for a shade, at most
 const MOST_NAMES = 12;
 
 /**
@@ -133,7 +133,7 @@ function reshade(last, sample, plane, far, latent, box) {
   const data = new ImageData(columns, rows);
   const colour = channels(token("--ink"));
   measureGrid(plane, sample.latents, latent, box, columns, rows).forEach((distance, cell) => {
-    const edge = Math.min(1, Math.max(0, ((distance - far) * columns) / box.width + 0.5)); // as wide as a cell, so that it is smooth
+    const edge = Math.min(1, Math.max(0, ((distance - far) * columns) / box.width + 0.5));
     const excess = Math.min(1, Math.max(0, 2 * (distance / (far || 1) - 1)));
     data.data.set([...colour, 30 * edge + 85 * excess], 4 * cell);
   });

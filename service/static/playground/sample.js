@@ -102,7 +102,7 @@ export class Sample {
    * The rows nearest to a vector of a space, nearest first: [{ row, distance }], Euclidean.
    *
    * In image space vectors are pixels in [0, 1] of the tiles, so they are approximate where these are shrunk.
-   * `except` is left out: a row has itself for its nearest neighbour.
+   * `except` is left out.
    */
   nearest(space, vector, number, except = -1) {
     const [all, scale] = space === "latent" ? [this.latents, 1] : [this.#tiles(), 1 / 255];
