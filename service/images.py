@@ -93,10 +93,10 @@ def decode(
         return np.asarray(upright, np.uint8).reshape(height, width, channels)
 
 
-def encode_png(pixels: NDArray[np.uint8], *, smallest: bool = True) -> bytes:
-    """`(height, width, channels)` bytes -> a PNG file, the smallest or the soonest."""
+def encode_png(pixels: NDArray[np.uint8], *, smallest: bool = True, is_alone: bool = False) -> bytes:
+    """`(height, width, channels)` bytes -> a PNG file, the smallest or the soonest; `is_alone` as in `png.encode`."""
     if not smallest:
-        return png.encode(_drop_grey_axis(pixels))
+        return png.encode(_drop_grey_axis(pixels), is_alone=is_alone)
     buffer = io.BytesIO()
     Image.fromarray(_drop_grey_axis(pixels)).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

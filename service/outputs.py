@@ -87,7 +87,8 @@ def images_in_json(pixels: Pixels, form: ImageForm, deadline: Deadline) -> list[
 def png_or_contact_sheet(pixels: Pixels) -> bytes:
     """One image as a PNG of its size; several as one PNG with all of them in a grid."""
     as_bytes = to_bytes(pixels)
-    return encode_png(as_bytes[0] if len(as_bytes) == 1 else contact_sheet(as_bytes), smallest=False)
+    one = as_bytes[0] if len(as_bytes) == 1 else contact_sheet(as_bytes)
+    return encode_png(one, smallest=False, is_alone=True)
 
 
 def numbered_pngs(pixels: BytePixels, noun: str, deadline: Deadline) -> Iterable[tuple[str, bytes]]:

@@ -19,6 +19,8 @@ _CHANNELS = {0: 1, 2: 3}
 """Of the colour types grey and RGB, which have neither a palette nor transparency."""
 _MOST_VALUES = 2**16
 _MOST_FILTER = 4
+_PACKET_BYTES = 1_000
+"""What a packet of Ethernet has room for beside the headers of an answer and the frame of a PNG."""
 
 
 def decode_plain(file: bytes) -> NDArray[np.uint8] | None:
@@ -45,9 +47,13 @@ def decode_plain(file: bytes) -> NDArray[np.uint8] | None:
     return pixels.reshape(height, width, channels)
 
 
-def encode(pixels: NDArray[np.uint8]) -> bytes:
-    """`(height, width[, 3])` bytes -> a PNG file, soon rather than small."""
-    return bytes(imagecodecs.spng_encode(pixels, level=1))
+def encode(pixels: NDArray[np.uint8], *, is_alone: bool = False) -> bytes:
+    """`(height, width[, 3])` bytes -> a PNG file, soon rather than small.
+
+    One that is sent alone is not compressed where it fits into a packet anyway: that takes four fifths of the time.
+    """
+    level = 0 if is_alone and len(pixels) + pixels.size <= _PACKET_BYTES else 1
+    return bytes(imagecodecs.spng_encode(pixels, level=level))
 
 
 def _data(file: bytes) -> bytes | None:

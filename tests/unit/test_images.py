@@ -49,10 +49,10 @@ def _encode(image: Image.Image | NDArray[Any], kind: str = "PNG", **options: Any
     return buffer.getvalue()
 
 
-@given(PICTURES, st.booleans())
-def test_a_png_gives_back_the_pixels_that_were_put_in(pixels: Bytes, smallest: bool) -> None:
+@given(PICTURES, st.booleans(), st.booleans())
+def test_a_png_gives_back_the_pixels_that_were_put_in(pixels: Bytes, smallest: bool, is_alone: bool) -> None:
     height, width, channels = pixels.shape
-    file = encode_png(pixels, smallest=smallest)
+    file = encode_png(pixels, smallest=smallest, is_alone=is_alone)
     assert read_header(file) == ImageHeader(height, width, in_colour=channels == 3)
     np.testing.assert_array_equal(decode(file, *pixels.shape), pixels)
 
@@ -71,6 +71,13 @@ def test_every_lossless_format_gives_back_the_pixels_that_were_put_in(pixels: By
 def test_the_smallest_png_is_smaller_than_the_soonest() -> None:
     smooth = np.asarray(Image.fromarray(_picture(4, 4)).resize((64, 64)))
     assert len(encode_png(smooth, smallest=True)) < len(encode_png(smooth, smallest=False))
+
+
+def test_a_png_that_is_sent_alone_fits_into_a_packet_or_is_compressed() -> None:
+    for side in (1, 28, 31, 32, 64, 500):
+        black = np.zeros((side, side, 1), np.uint8)
+        alone, among_others = (len(encode_png(black, smallest=False, is_alone=is_alone)) for is_alone in (True, False))
+        assert alone == among_others or alone < 1_100
 
 
 MODES = {
