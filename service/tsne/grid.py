@@ -6,6 +6,8 @@ with the kernel by FFT, and the result is interpolated at the points. Two things
 coarser grid; and the force is the gradient of the interpolated potential, so one convolution does what took four.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from service.tsne.compiled import compiled, parallel, prange
+from service.tsne.compiled import compiled, parallel, prange, threads
 
 Four: TypeAlias = tuple[np.float32, np.float32, np.float32, np.float32]
 _WIDEST = 0.4
@@ -23,6 +25,10 @@ _FEWEST, _MOST = 48, 1024
 _STEP = 1.25
 """Spacings are powers of this, so that the kernel's transform is seldom computed anew."""
 _BLOCK = 256
+_TOGETHER = 16
+"""A multiple of how many float32 a vector of any processor holds."""
+_FEWEST_SHARED = 96
+"""Lines from which several threads transform them: to hand them over takes some 50 us."""
 _REACH = np.uint32(4)
 """Lines that a cubic spline touches in each direction; unsigned, since negative indices cost time."""
 _ZERO, _HALF, _ONE, _TWO, _THREE, _FOUR, _SIX = (np.float32(value) for value in (0, 0.5, 1, 2, 3, 4, 6))
@@ -33,6 +39,7 @@ class GridRepulsion:
 
     def __init__(self, points: int) -> None:
         self._potentials = np.empty(points, np.float32)
+        self._others = ThreadPoolExecutor(max(1, threads() - 1))  # which begins threads only once it has work
 
     def __call__(self, places: NDArray[np.float32], forces: NDArray[np.float32]) -> float:
         """Fill `forces` (2, n) with about the sums over j of q_ij^2 (y_i - y_j), and return about the sum of all q_ij.
@@ -47,17 +54,40 @@ class GridRepulsion:
         points = len(self._potentials)
         return float(self._potentials.sum(dtype=np.float64)) + points * (points * least - 1)  # without their own
 
-    @staticmethod
-    def _convolve(charges: NDArray[np.float32], transform: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Convolve with the kernel, padded to twice the size so that opposite edges do not meet.
-
-        On one thread: pocketfft rounds differently on several.
-        """
+    def _convolve(self, charges: NDArray[np.float32], transform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Convolve with the kernel, padded to twice the size so that opposite edges do not meet."""
         lines, length = len(charges), 2 * len(charges)
-        waves = fft.fft(fft.rfft(charges, length, 1), length, 0, overwrite_x=True)
-        waves *= transform
-        waves = fft.ifft(waves, axis=0, overwrite_x=True)[:lines]
-        return np.ascontiguousarray(fft.irfft(waves, length, 1)[:, :lines])
+        waves = np.empty((lines + 1, lines), np.complex64)  # columns as rows, which are quicker to transform
+        potential = np.empty((lines, lines), np.float32)
+
+        def begin(rows: slice) -> None:
+            waves[:, rows] = fft.rfft(charges[rows], length, 1).T
+
+        def convolve(columns: slice) -> None:
+            found = fft.fft(waves[columns], length, 1)
+            found *= transform[columns]
+            waves[columns] = fft.ifft(found, axis=1, overwrite_x=True)[:, :lines]
+
+        def end(rows: slice) -> None:
+            potential[rows] = fft.irfft(np.ascontiguousarray(waves[:, rows].T), length, 1)[:, :lines]
+
+        for work, count in ((begin, lines), (convolve, lines + 1), (end, lines)):
+            self._divide(work, count)
+        return potential
+
+    def _divide(self, work: Callable[[slice], None], count: int) -> None:
+        """Do work on so many rows or columns, a part on each thread.
+
+        pocketfft takes several together in vector instructions, and the rest one by one, which rounds otherwise: parts of
+        whole vectors give the same numbers on any number of threads. Its own threads do not.
+        """
+        parts = threads() if count >= _FEWEST_SHARED else 1
+        size = -(-count // (parts * _TOGETHER)) * _TOGETHER
+        first, *others = (slice(start, min(start + size, count)) for start in range(0, count, size))
+        ahead = [self._others.submit(work, part) for part in others]
+        work(first)
+        for future in ahead:
+            future.result()
 
 
 def _measure(span: float) -> tuple[float, int]:
@@ -80,7 +110,7 @@ def _even_fast_length(least: int) -> int:
 
 @lru_cache(maxsize=8)
 def _transform_of_kernel(spacing: float, length: int) -> tuple[NDArray[np.float32], float]:
-    """The kernel's Fourier transform over those of the two splines that surround it, (length, length // 2 + 1).
+    """The kernel's Fourier transform over those of the two splines that surround it, (length // 2 + 1, length).
 
     It is the kernel's less its value at the grid's far end, which is the second result: on a small map all kernels are
     about 1, and float32 could not tell how potentials differ.
@@ -90,7 +120,7 @@ def _transform_of_kernel(spacing: float, length: int) -> tuple[NDArray[np.float3
     kernel = (far - square) / ((1 + square) * (1 + far))
     spline = (2 + np.cos(2 * np.pi * np.arange(length) / length)) / 3
     transform = fft.rfft2(kernel).real / (spline[:, None] * spline[: length // 2 + 1]) ** 2
-    return np.ascontiguousarray(transform, np.float32), float(1 / (1 + far))
+    return np.ascontiguousarray(transform.T, np.float32), float(1 / (1 + far))
 
 
 @compiled
