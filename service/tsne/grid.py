@@ -78,7 +78,7 @@ class GridRepulsion:
     def _divide(self, work: Callable[[slice], None], count: int) -> None:
         """Do work on so many rows or columns, a part on each thread.
 
-        pocketfft takes several together in vector instructions, and the rest one by one, which rounds otherwise: parts of
+        pocketfft takes several together in vector instructions and the rest alone, which rounds otherwise: parts of
         whole vectors give the same numbers on any number of threads. Its own threads do not.
         """
         parts = threads() if count >= _FEWEST_SHARED else 1

@@ -156,6 +156,19 @@ def test_repulsion_by_grid_bears_an_outlier() -> None:
     assert np.isfinite(forces).all()
 
 
+@pytest.mark.parametrize("span", [45, 90, 150, 390])
+def test_repulsion_by_grid_is_the_same_on_any_number_of_threads(span: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = np.random.default_rng(0).uniform(-span / 2, span / 2, (2, 3000)).astype(np.float32)
+    found = []
+    for count in (1, 2, 3, 5, 16, 100):
+        monkeypatch.setattr("service.tsne.grid.threads", lambda count=count: count)
+        forces = np.empty_like(places)
+        found.append((GridRepulsion(3000)(places, forces), forces))
+    for kernels, forces in found[1:]:
+        assert kernels == found[0][0]
+        np.testing.assert_array_equal(forces, found[0][1])
+
+
 @pytest.mark.parametrize("spread", [1e-4, 1e-2, 0.3, 1.0])
 def test_repulsion_by_grid_is_closest_for_small_maps(spread: float) -> None:
     places = (spread * np.random.default_rng(0).normal(size=(2, 3000))).astype(np.float32)
