@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Receive, Scope, Send
 
-from service import memory
+from service import memory, slices
 from service.autoencoder import set_threads
 from service.context import in_context
 from service.dependencies import refuse_unknown_parameters
@@ -80,6 +80,7 @@ async def _live(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     parts: Parts = app.state.parts
     memory.bound_heap()
     set_threads(1)  # of the event loop: what it computes itself is small
+    slices.shorten()  # of the event loop, too
     following = asyncio.create_task(parts.registry.follow())
     with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # only the main thread hears signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, parts.registry.look)
