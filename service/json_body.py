@@ -101,7 +101,7 @@ class JsonObject:
 
 
 def only_even_array(body: bytes, key: str, shapes: Collection[tuple[int, ...]]) -> NDArray[np.float64] | None:
-    """What `even_array` gives of a body of one member, in half the time; None where anything is otherwise, or wrong."""
+    """What `even_array` gives of a body of one member, in fewer steps; None where anything is otherwise, or wrong."""
     try:
         document = simdjson.Parser().parse(body)
         if not isinstance(document, simdjson.Object) or len(document) != 1:
