@@ -37,6 +37,9 @@ from service.routes import (
 from service.settings import Settings
 from service.shortcut import Shortcut
 
+_PATIENCE_S = 20.0
+"""How long one of several workers loads before it listens all the same: who asks whether it lives must be answered."""
+
 
 class Hourglass(FastAPI):
     """FastAPI within the context of a request, so that whatever happens inside is counted and named."""
@@ -87,6 +90,8 @@ async def _live(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked until here in one of several workers
     await parts.map_pool.start()
     memory.settle()
+    if parts.settings.workers > 1:
+        await _load(parts)
     try:
         yield {"express": Express(parts)}  # for `ExpressProtocol`, where it is the server's
     finally:
@@ -94,3 +99,11 @@ async def _live(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await asyncio.gather(following, return_exceptions=True)
         await parts.map_pool.close()
         parts.workers.close()
+
+
+async def _load(parts: Parts) -> None:
+    """Wait, though not for ever, for what requests need: a worker that does not listen yet gets no connections."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_S):
+            while not (parts.registry.is_loaded and parts.map_pool.has_begun):
+                await asyncio.sleep(0.02)

@@ -61,6 +61,11 @@ class MapPool:
         self._ledger = ledger or Ledger()
 
     @property
+    def has_begun(self) -> bool:
+        """Whether its processes are warm, or one could not be started; none may be asked for."""
+        return self.ready or self._failed_starts > 0
+
+    @property
     def running(self) -> int:
         """Maps that are computed now."""
         return len(self._begun)

@@ -290,6 +290,7 @@ def test_images_are_encoded_while_a_map_is_computed(shared: Server) -> None:
 
 def test_maps_of_all_workers_are_counted_whoever_is_asked(start: StartServer) -> None:
     one = start(HOURGLASS_WORKERS="2", HOURGLASS_MAX_WAITING_MAPS="16")
+    wait_until(lambda: one.log.count("Application startup complete") == 2, seconds=90)
     with one.client() as client:
         with contextlib.ExitStack() as stack:
             for shift in range(16):  # until two lie on different workers: the kernel spreads connections by chance

@@ -255,6 +255,24 @@ def test_a_worker_that_is_killed_is_replaced_and_its_places_are_free(service: Se
     assert f"Worker {killed} died" in service.server.log
 
 
+def test_a_worker_gets_no_connection_before_it_can_answer(service: Service) -> None:
+    killed, other = service.ready_workers()
+    os.kill(killed, signal.SIGKILL)
+    asked: list[int] = []
+
+    def is_replaced() -> bool:
+        with service.server.client() as client, contextlib.suppress(httpx.TransportError):  # of who has just died
+            asked.append(encode(client))
+        return killed not in service.workers and [service.is_listening(pid) for pid in service.workers] == [True, True]
+
+    wait_until(is_replaced, seconds=90)
+    [replacement] = set(service.workers) - {killed, other}
+    with service.client(replacement) as client:
+        asked.append(encode(client))
+    assert len(asked) > 10
+    assert set(asked) == {200}
+
+
 def test_the_number_of_workers_stays_whatever_uvicorn_takes_signals_for(service: Service) -> None:
     workers = service.ready_workers()
     for number in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGHUP):
