@@ -34,7 +34,7 @@ def to_unit(pixels: BytePixels) -> Pixels:
 
 def to_bytes(pixels: Pixels) -> BytePixels:
     """Numbers as the nearest bytes, same shape; what lies outside [0, 1] is clipped."""
-    levels = np.clip(pixels, 0, 1)
+    levels: Pixels = pixels.clip(0, 1)
     levels *= 255
     return np.rint(levels, out=levels).astype(np.uint8)
 

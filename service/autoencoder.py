@@ -34,6 +34,7 @@ class Autoencoder:
         try:
             module = torch.jit.load(path, map_location="cpu").eval()
             _ = (module.encode, module.decode)
+            _lay_out(module)
             return cls(module.height, module.width, module.channels, module.latent_dim, module)
         except (RuntimeError, ValueError, AttributeError) as error:
             raise InvalidBundle(f"{path.name} is not a TorchScript autoencoder") from error
@@ -54,6 +55,13 @@ class Autoencoder:
         with torch.inference_mode():
             answer: torch.Tensor = getattr(self.module, method)(torch.from_numpy(np.ascontiguousarray(batch)))
         return answer.numpy()
+
+
+def _lay_out(module: torch.jit.ScriptModule) -> None:
+    """Let matrices lie in memory column by column: so MKL multiplies a few dozen rows by them up to twice as fast."""
+    for parameter in module.parameters():
+        if parameter.ndim == 2:
+            parameter.data = parameter.data.t().contiguous().t()
 
 
 def set_threads(count: int) -> None:

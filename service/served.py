@@ -144,8 +144,8 @@ class ServedModel:
         errors = mean_squared_errors(pixels, reconstructions)
         percentiles = np.interp(errors, self.bundle.reference.error_quantiles, QUANTILE_PROBABILITIES)
         return [
-            Anomaly(float(mse), float(percentile), bool(percentile >= threshold))
-            for mse, percentile in zip(errors, percentiles, strict=True)
+            Anomaly(mse, percentile, percentile >= threshold)
+            for mse, percentile in zip(errors.tolist(), percentiles.tolist(), strict=True)
         ]
 
 
@@ -164,6 +164,6 @@ def check_finite(pixels: Pixels) -> None:
 
 def mean_squared_errors(pixels: Pixels, reconstructions: Pixels) -> NDArray[np.float64]:
     """`(batch, height, width, channels)` twice -> (batch,), the mean squared difference per value."""
-    differences = (pixels - reconstructions).reshape(len(pixels), -1)
-    errors: NDArray[np.float64] = np.square(differences, dtype=np.float64).mean(axis=1)
+    differences = (pixels - reconstructions).reshape(len(pixels), -1).astype(np.float64)
+    errors: NDArray[np.float64] = np.vecdot(differences, differences) / differences.shape[1]
     return errors
