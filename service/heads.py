@@ -32,17 +32,35 @@ class Head:
     """Path and query, for the access log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A head that was sent before, whatever the length that it named."""
+
+    start: bytes
+    """All before the digits of the length."""
+    rest: bytes
+    """All behind them, with the empty line."""
+    head: Head
+
+    def body_behind(self, data: bytes) -> bytes | None:
+        """The body of what is one whole request with this head, and its own length; None for anything else."""
+        first = len(self.start)
+        last = data.find(b"\r", first, first + _MOST_DIGITS + 1)
+        if last < 0 or not data.startswith(self.start) or not data.startswith(self.rest, last):
+            return None
+        digits, body = data[first:last], data[last + len(self.rest) :]
+        return body if digits.isdigit() and int(digits) == len(body) else None
+
+
 @dataclass(slots=True)
 class Heads:
-    """Heads by what was sent of them, without the digits of the length."""
+    """Heads by what was sent of them."""
 
-    _known: dict[bytes, Head] = field(default_factory=dict)
+    _known: dict[tuple[bytes, bytes], Known] = field(default_factory=dict)
 
-    def find(self, data: bytes) -> tuple[Head, bytes] | None:
-        """The head and the body of what is one whole request, if its head is known."""
-        parts = _split(data)
-        head = None if parts is None else self._known.get(parts[0])
-        return None if parts is None or head is None else (head, parts[1])
+    def find(self, data: bytes) -> Known | None:
+        """The head of what begins as one that is known; `body_behind` tells whether it goes on so."""
+        return self._known.get(_split(data))
 
     def remember(self, data: bytes, head: Head) -> None:
         """Let the head of one whole request mean `head`, unless it has an id, which is another one each time.
@@ -50,24 +68,18 @@ class Heads:
         It must have been parsed at the beginning of a message, on a connection that stays open, and every name in it
         must be there once: so the length that is found is the one that there is.
         """
-        parts = _split(data)
-        if parts is not None and not head.request_id:
+        known = Known(*_split(data), head)
+        if known.start and known.body_behind(data) is not None and not head.request_id:
             while len(self._known) >= _MOST:
                 del self._known[next(iter(self._known))]
-            self._known[parts[0]] = head
+            self._known[known.start, known.rest] = known
 
 
-def _split(data: bytes) -> tuple[bytes, bytes] | None:
-    """The head without the digits of the length, and the body; None for what is not plainly one whole request."""
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """What lies before and behind the digits of the length, down to the empty line; empty where that is not plain."""
     end = data.find(_END, 0, _MOST_BYTES)
     for name in _LENGTHS:
-        if (start := data.find(name, 0, max(end, 0))) >= 0:
-            break
-    else:
-        return None
-    start += len(name)
-    stop = data.find(b"\r", start, end + 1)
-    digits = data[start:stop]
-    if len(digits) > _MOST_DIGITS or not digits.isdigit() or int(digits) != len(data) - end - len(_END):
-        return None
-    return data[:start] + data[stop:end], data[end + len(_END) :]
+        if (found := data.find(name, 0, max(end, 0))) >= 0:
+            start = found + len(name)
+            return data[:start], data[data.find(b"\r", start, end + 1) : end + len(_END)]
+    return b"", b""

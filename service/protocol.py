@@ -15,7 +15,7 @@ from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from service.answer import RawHeader
 from service.express import Express, Ride
-from service.heads import Head
+from service.heads import Head, Known
 
 
 class ExpressProtocol(HttpToolsProtocol):
@@ -32,6 +32,8 @@ class ExpressProtocol(HttpToolsProtocol):
     """The request that was taken, until it is answered."""
     _head: Head
     """Its head."""
+    _known: Known | None = None
+    """The head that came last, where it was known: most clients send the same one again."""
     _cycle: RequestResponseCycle | None = None
     """What the parser made of it; None where it was passed by."""
     _behind = b""
@@ -110,9 +112,15 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def _take(self, data: bytes) -> bool:
         """Take a request whose head is known, past the parser."""
-        if "express" not in self.app_state or (found := self._express().heads.find(data)) is None:
+        if "express" not in self.app_state:
             return False
-        self._begin(*found, None)
+        body = None if self._known is None else self._known.body_behind(data)
+        if body is None:
+            self._known = self._express().heads.find(data)
+            body = None if self._known is None else self._known.body_behind(data)
+        if self._known is None or body is None:
+            return False
+        self._begin(self._known.head, body, None)
         self._is_declined = self._ride is None
         return not self._is_declined
 
