@@ -4,6 +4,7 @@ It takes what is usual, and says no to anything else before it has changed a thi
 way, as if this module were not there. So it knows how requests are answered, and nothing of how they are refused.
 """
 
+import asyncio
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -39,12 +40,15 @@ class Express:
     """Takes requests whose body is there, and calls back with their answers."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        self.parts = parts
         self.heads = Heads()
+        self.under_way = 0
+        """Requests that were taken, and are not computed yet."""
+        self._computed: list[Ride] = []
 
     def read_head(self, scope: Scope, target: str) -> Head | None:
         """What a request asks for, where it may be one to take; `target` is how the access log names it."""
-        call = self._parts.calls.find(scope)
+        call = self.parts.calls.find(scope)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if call is None or len(headers) != len(scope["headers"]) or b"content-encoding" in headers:
             return None
@@ -61,7 +65,7 @@ class Express:
 
     def begin(self, head: Head, body: bytes, answered: Answered) -> "Ride | None":
         """Take a request, which calls `answered` later and once; or return None, and it must go the longer way."""
-        parts, choice = self._parts, head.call.choice
+        parts, choice = self.parts, head.call.choice
         model = parts.registry.find(choice.name, choice.version)
         if model is None or len(body) > parts.settings.max_body_bytes:
             return None
@@ -73,13 +77,26 @@ class Express:
         if asked is None:
             ticket.release()
             return None
-        return Ride(parts, head, asked, ticket, answered)
+        return Ride(self, head, asked, ticket, answered)
+
+    def answer(self, ride: "Ride") -> None:
+        """Let a request be answered: with all others of its batch, so that a client of many connections wakes once."""
+        self._computed.append(ride)
+        if not self.under_way:
+            self._answer_all()
+        elif len(self._computed) == 1:
+            asyncio.get_running_loop().call_soon(self._answer_all)
+
+    def _answer_all(self) -> None:
+        computed, self._computed = self._computed, []
+        for ride in computed:
+            ride.answer()
 
     def _read(self, head: Head, model: ServedModel, body: bytes, ticket: Ticket) -> Asked | None:
         reader = model.reader(head.call.operation.takes)
         if head.content_type not in reader.media_types or len(body) > QUICK_BYTES:
             return None
-        deadline = Deadline.after(self._parts.settings.request_timeout_s)
+        deadline = Deadline.after(self.parts.settings.request_timeout_s)
         ticket.__enter__()
         ticket.hold_bytes(len(body))
         inputs = reader.read_quickly(head.content_type, body)
@@ -92,13 +109,17 @@ class Express:
 class Ride:
     """One request that was taken, and waits for its batch."""
 
-    __slots__ = ("_answered", "_asked", "_call", "_entry", "_parts", "_request_id", "_started", "_ticket")
+    __slots__ = (
+        "_answered", "_asked", "_call", "_entry", "_express", "_request_id", "_response", "_started", "_ticket",
+    )  # fmt: skip
 
-    def __init__(self, parts: Parts, head: Head, asked: Asked, ticket: Ticket, answered: Answered) -> None:
-        self._parts, self._call, self._asked, self._ticket = parts, head.call, asked, ticket
+    def __init__(self, express: Express, head: Head, asked: Asked, ticket: Ticket, answered: Answered) -> None:
+        self._express, self._call, self._asked, self._ticket = express, head.call, asked, ticket
         self._request_id, self._answered = request_id_of(head.request_id), answered
+        self._response: Response | None = None
         self._started = time.perf_counter()
-        call = head.call
+        express.under_way += 1
+        call, parts = head.call, express.parts
         parts.telemetry.count_images(asked.model.name, call.operation.name, asked.inputs.size)
         parts.timekeeper.add(self)
         self._entry = call.operation.batcher(asked.model).submit(asked.rows, asked.deadline, self._computed)
@@ -110,9 +131,17 @@ class Ride:
             self._computed(self._asked.deadline.exceeded())
 
     def leave(self) -> None:
-        """The client has left: compute nothing more for it."""
-        self._entry.drop()
-        self._end(answer_to(ClientDisconnect(), self._request_id))
+        """The client has left: compute nothing more for it, and do not answer."""
+        self._answered = _to_nobody
+        if self._response is None:
+            self._entry.drop()
+            self._end(answer_to(ClientDisconnect(), self._request_id))
+
+    def answer(self) -> None:
+        """Hand over what was computed."""
+        if (response := self._response) is not None:
+            headers = [*response.raw_headers, *own_headers("POST", self._request_id)]
+            self._answered(response.status_code, headers, bytes(response.body))
 
     def _computed(self, result: Answers | Exception) -> None:
         response: Response
@@ -124,11 +153,16 @@ class Ride:
         except Exception as error:
             response = answer_to(error, self._request_id)
         self._end(response)
-        headers = [*response.raw_headers, *own_headers("POST", self._request_id)]
-        self._answered(response.status_code, headers, bytes(response.body))
+        self._express.answer(self)
 
     def _end(self, response: Response) -> None:
-        parts, seconds = self._parts, time.perf_counter() - self._started
+        parts, seconds = self._express.parts, time.perf_counter() - self._started
+        self._response = response
+        self._express.under_way -= 1
         parts.timekeeper.remove(self)
         self._ticket.release()
         parts.telemetry.count_request("POST", self._call.path, response.status_code, seconds)
+
+
+def _to_nobody(status: int, headers: Sequence[RawHeader], body: bytes) -> None:
+    """What becomes of an answer whose client has left."""

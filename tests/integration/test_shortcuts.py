@@ -29,6 +29,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.app import Hourglass, create_app
 from service.bundle import Bundle
+from service.express import Express
 from service.heads import Head
 from service.media import IMAGE_ANSWERS, LATENT_ANSWERS
 from service.parts import Parts
@@ -868,6 +869,26 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(ways: Ways, is_expr
         wait_until(lambda: express.metrics()["hourglass_queue_images"] == 0, seconds=10)
         assert express.metrics()["hourglass_buffered_bytes"] == 0
     assert express.send(one)[0].status == 200
+
+
+def test_a_client_that_leaves_when_its_answer_is_ready_gets_none(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, express, waiting = raw(ways.good["/encode"]), ways.express, list[Express]()
+    answered = 'hourglass_requests_total{method="POST",route="/encode",status="200"}'
+    ways.prime("/encode", "")
+    before = express.metrics()[answered]
+    with express.connect() as staying:
+        with monkeypatch.context() as patch:
+            patch.setattr(Express, "_answer_all", lambda self: waiting.append(self))  # noqa: PLW0108  (which is bound)
+            with express.connect() as leaving:
+                leaving.sendall(one)
+                wait_until(lambda: express.metrics()[answered] == before + 1)
+                staying.sendall(one)
+                wait_until(lambda: express.metrics()[answered] == before + 2)
+            express.settle()
+        express.server.servers[0].get_loop().call_soon_threadsafe(waiting[0]._answer_all)
+        assert read_replies(staying)[0].status == 200
+    assert express.metrics()["hourglass_queue_images"] == express.metrics()["hourglass_buffered_bytes"] == 0
+    assert express.metrics()[answered] == before + 2
 
 
 def test_a_client_whose_body_came_slowly_and_that_leaves_frees_its_place(ways: Ways) -> None:
