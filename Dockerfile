@@ -39,9 +39,9 @@ WORKDIR /app
 COPY LICENSE .
 COPY service service
 # The docs' paths, such as models/digits/1, are right in here too.
-RUN python -m compileall -q service && python -m service.tsne && ln -s /models models
+RUN python -m compileall -q service && python -m service.ahead && ln -s /models models
 # What that compiled, for processors like the builder's, is copied to /tmp at the start; others compile there.
-ENV NUMBA_CACHE_LOCATOR_CLASSES=service.tsne.compiled.SeededCache
+ENV NUMBA_CACHE_LOCATOR_CLASSES=service.compiled.SeededCache
 LABEL org.opencontainers.image.licenses="Apache-2.0"
 
 

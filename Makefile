@@ -22,7 +22,7 @@ serve: $(VENV)/.training ## Train the embedded default if there is no bundle, th
 	$(BIN)/python -m service --models-dir $(MODELS) $(ARGS)
 
 test: $(VENV)/.dev chromium lint ## Set up what tests need, then lint, check types and run every test
-	$(BIN)/python -m service.tsne  # compiles, before the time of any test runs
+	$(BIN)/python -m service.ahead  # compiles, before the time of any test runs
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 # Tests of the playground skip without it. Only root on Debian and its relatives can install it; elsewhere: HOURGLASS_CHROMIUM.

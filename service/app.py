@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Receive, Scope, Send
 
-from service import memory, slices
+from service import json_images, memory, slices
 from service.autoencoder import set_threads
 from service.context import in_context
 from service.dependencies import refuse_unknown_parameters
@@ -73,7 +73,8 @@ def create_app(settings: Settings, ledger: Ledger | None = None, launched: Seque
     app.mount("/static", playground.static)
     install_problems(app)
     install_openapi(app)
-    app.openapi()  # now, since it takes long for the event loop
+    app.openapi()  # now, since it takes long for the event loop, as does the next
+    json_images.warm_up()
     return app
 
 

@@ -15,7 +15,8 @@ from service.arrays import Pixels, to_unit
 from service.deadline import Deadline
 from service.errors import MAX_FAULTS, Fault, InvalidBody, InvalidImage, OutOfRange, Refusal, TooManyImages, WrongShape
 from service.images import decode
-from service.json_body import Json, JsonObject, is_list, only_even_array
+from service.json_body import Json, JsonObject, is_list
+from service.json_images import read_images
 from service.manifest import ImageFormat
 from service.media import ENCODED_IMAGES
 
@@ -84,12 +85,13 @@ class ImageReader:
         array = body.even_array("images", self._shapes)
         return self._scaled(array, white) if array is not None and _is_within(array, white) else None
 
-    def from_only_numbers(self, body: bytes) -> Pixels | None:
-        """A small JSON body of nothing but `images` in [0, 1], and right; None where a closer look is needed."""
-        array = only_even_array(body, "images", self._shapes)
-        if array is None or len(array) > self.max_images or not _is_within(array, 1.0):
-            return None
-        return self._scaled(array, 1.0)
+    def from_plain_json(self, body: bytes, max_values: int) -> Pixels | None:
+        """A JSON body of at most `max_values` values that holds numbers only, and is right; None for any other.
+
+        It gives what `from_json` gives of the same body.
+        """
+        image = self.image
+        return read_images(body, (image.height, image.width, image.channels), self.max_images, max_values)
 
     def from_array(self, array: NDArray[Any]) -> Pixels:
         """An array of uint8 in 0 to 255 or floats in [0, 1], shaped (n, height, width[, channels]) or (n, pixels).

@@ -148,6 +148,8 @@ class BodyReader:
         return Inputs(Kind.IMAGES, pixels=self.images.from_files([body], deadline))
 
     def _read_json(self, body: bytes, deadline: Deadline) -> Inputs:
+        if (plain := self._read_plainly(body)) is not None:
+            return plain
         document = JsonObject(body, self._known_keys, self.max_json_values)
         labels = read_labels(document, self.images.max_images) if "labels" in document else None
         ids = read_ids(document, self.images.max_images) if "ids" in document else None
@@ -161,19 +163,21 @@ class BodyReader:
             return Inputs(Kind.LATENTS, latents=self.latents.from_json(document), labels=labels, ids=ids)
         return Inputs(Kind.IMAGES, pixels=self.images.from_json(document, deadline), labels=labels, ids=ids)
 
+    def _read_plainly(self, body: bytes) -> Inputs | None:
+        """The images of a JSON body that holds nothing but their numbers, and is right."""
+        pixels = None
+        if Kind.IMAGES in self.takes:
+            pixels = self.images.from_plain_json(body, self.max_json_values)
+        return None if pixels is None else Inputs(Kind.IMAGES, pixels)
+
     def _read_numbers(self, body: bytes) -> Inputs | None:
-        """The only images or latents of a JSON body, where they are nothing but numbers, and all right."""
-        if self._keys == ("images",) and len(body) <= self.max_json_values:
-            pixels = self.images.from_only_numbers(body)
-            if pixels is not None:
-                return Inputs(Kind.IMAGES, pixels=pixels)
+        """The only images or latents of a small JSON body, where they are nothing but numbers, and all right."""
+        if self._keys == ("images",):
+            return self._read_plainly(body)
         document = JsonObject(body, self._known_keys, self.max_json_values)
-        if len(self._keys) != 1 or self._keys[0] not in document or "labels" in document or "ids" in document:
+        if self._keys != ("latents",) or "latents" not in document or "labels" in document or "ids" in document:
             return None
-        if self._keys == ("latents",):
-            return Inputs(Kind.LATENTS, latents=self.latents.from_json(document))
-        pixels = self.images.from_numbers(document)
-        return None if pixels is None else Inputs(Kind.IMAGES, pixels=pixels)
+        return Inputs(Kind.LATENTS, latents=self.latents.from_json(document))
 
     def _of_array(self, array: NDArray[Any]) -> Inputs:
         holds_latents = array.ndim == 2 and array.shape[1] == self.latents.latent_dim

@@ -86,7 +86,17 @@ class JsonObject:
 
         Much faster than item by item; None where anything is otherwise, and only `arrays` can tell what.
         """
-        return _to_even_array(self._array(key), self._brackets, shapes)
+        items = self._array(key)
+        count = len(items)
+        shape = _shape(items[0]) if count else ()
+        if shape not in shapes or self._brackets != 1 + count * _lists_if_even(shape):
+            return None
+        try:
+            numbers = np.frombuffer(items.as_buffer(of_type="d"), np.float64)
+        except (TypeError, ValueError):
+            return None
+        is_even = numbers.size == count * math.prod(shape) and all(_is_even(item, shape) for item in items)
+        return numbers.reshape(count, *shape) if is_even else None
 
     def release(self) -> None:
         """Free the document, which takes at least twice the size of its body; its members and views on it are gone."""
@@ -100,37 +110,9 @@ class JsonObject:
         return value
 
 
-def only_even_array(body: bytes, key: str, shapes: Collection[tuple[int, ...]]) -> NDArray[np.float64] | None:
-    """What `even_array` gives of a body of one member, in fewer steps; None where anything is otherwise, or wrong."""
-    try:
-        document = simdjson.Parser().parse(body)
-        if not isinstance(document, simdjson.Object) or len(document) != 1:
-            return None
-        items = document[key]
-    except (KeyError, ValueError, RuntimeError, MemoryError):
-        return None
-    return _to_even_array(items, body.count(b"["), shapes) if isinstance(items, simdjson.Array) else None
-
-
 def is_list(value: Json) -> bool:
     """Whether a value is a JSON array."""
     return isinstance(value, simdjson.Array)
-
-
-def _to_even_array(
-    items: simdjson.Array, brackets: int, shapes: Collection[tuple[int, ...]]
-) -> NDArray[np.float64] | None:
-    """Lists of numbers of one of the shapes, in a body of so many opening brackets, as one array; None for others."""
-    count = len(items)
-    shape = _shape(first := items[0]) if count else ()
-    if shape not in shapes or brackets != 1 + count * _lists_if_even(shape):
-        return None
-    is_even = _is_even(first, shape) if count == 1 else all(_is_even(item, shape) for item in items)
-    try:
-        numbers = np.frombuffer(items.as_buffer(of_type="d"), np.float64)
-    except (TypeError, ValueError):
-        return None
-    return numbers.reshape(count, *shape) if is_even and numbers.size == count * math.prod(shape) else None
 
 
 def _to_array(value: Json, most_numbers: int, *, trusted: bool) -> NDArray[np.float64] | WrongShape:

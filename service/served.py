@@ -6,6 +6,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from service import memory
 from service.arrays import Latents, Pixels, to_unit
 from service.batcher import Batcher, Batching, Numbers
 from service.bundle import QUANTILE_PROBABILITIES, Bundle
@@ -103,7 +104,7 @@ class ServedModel:
         """
         bundle.verify()
         autoencoder, images = bundle.autoencoder, to_unit(bundle.golden.images)
-        return cls(
+        loaded = cls(
             bundle,
             workers,
             encoding=Batcher.warm(autoencoder.encode, images, workers.model, batching),
@@ -111,6 +112,8 @@ class ServedModel:
             reconstructing=Batcher.warm(autoencoder.reconstruct, images, workers.model, batching),
             limits=limits,
         )
+        memory.let_go_of_code()
+        return loaded
 
     async def encode(self, pixels: Pixels, deadline: Deadline) -> Latents:
         """`(batch, height, width, channels) -> (batch, latent_dim)`."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from service.tsne.compiled import compiled
+from service.compiled import compiled
 from service.tsne.neighbours import Neighbours
 
 _MOST_TURNS = 100

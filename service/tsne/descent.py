@@ -5,8 +5,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from service.compiled import compiled, parallel, prange
 from service.tsne.affinities import Affinities
-from service.tsne.compiled import compiled, parallel, prange
 from service.tsne.exact import ExactRepulsion
 from service.tsne.grid import GridRepulsion
 

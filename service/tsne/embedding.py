@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.arrays import Features, standardised
+from service.compiled import single_threaded_blas
 from service.maps import DEFAULT_PERPLEXITY, MIN_POINTS, Coordinates, largest_perplexity
 from service.tsne.affinities import Affinities
-from service.tsne.compiled import single_threaded_blas
 from service.tsne.descent import Descent
 from service.tsne.initial import begin
 from service.tsne.neighbours import find_neighbours

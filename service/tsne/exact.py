@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from service.tsne.compiled import parallel, prange
+from service.compiled import parallel, prange
 
 _ONE = np.float32(1)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from service.tsne.compiled import compiled, parallel, prange, threads
+from service.compiled import compiled, parallel, prange, threads
 
 Four: TypeAlias = tuple[np.float32, np.float32, np.float32, np.float32]
 _WIDEST = 0.4

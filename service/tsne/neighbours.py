@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from service.tsne.compiled import compiled, threads
+from service.compiled import compiled, threads
 
 Points: TypeAlias = NDArray[np.float32]
 Neighbours: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]

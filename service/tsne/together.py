@@ -12,8 +12,8 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 import numpy as np
 
 from service.arrays import Features
+from service.compiled import may_run_together, single_threaded_blas, threads, use_threads
 from service.maps import DEFAULT_PERPLEXITY, MIN_POINTS
-from service.tsne.compiled import may_run_together, single_threaded_blas, threads, use_threads
 from service.tsne.descent import MOST_EXACT
 from service.tsne.embedding import Embedding, Progress, Run, Stopped
 

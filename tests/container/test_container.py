@@ -196,7 +196,7 @@ def test_a_map_is_computed_and_drawn(stack: Stack) -> None:
 
 def test_maps_of_two_spaces_may_be_computed_side_by_side_by_loops_that_were_compiled_before(stack: Stack) -> None:
     code = (
-        "from service.tsne.compiled import may_run_together\n"
+        "from service.compiled import may_run_together\n"
         "from service.tsne.exact import _repel_in_plane as loop\n"
         "from service.tsne import warm_up\n"
         "warm_up(); print(may_run_together(), sum(loop.stats.cache_misses.values()))"

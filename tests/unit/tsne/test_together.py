@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from service.compiled import threads, use_threads
 from service.tsne import Progress, Stopped, embed, embed_all
-from service.tsne.compiled import threads, use_threads
 
 
 def _vectors(count: int, width: int) -> NDArray[np.float32]:

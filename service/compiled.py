@@ -26,6 +26,11 @@ def compiled(function: Function) -> Function:
     return _compile(function, nogil=True)
 
 
+def exact(function: Function) -> Function:
+    """As `compiled`, and its arithmetic is to the letter what is written."""
+    return _compile(function, nogil=True, fastmath=False)
+
+
 def parallel(function: Function) -> Function:
     """The same function as machine code, its `prange` loops on the caller's threads, beside which Python goes on."""
     return _compile(function, nogil=True, parallel=True)
@@ -61,7 +66,8 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def _compile(function: Function, **options: Any) -> Function:
-    options |= {"fastmath": True, "error_model": "numpy"}  # which divides without looking for zeros, so in vectors
+    options.setdefault("fastmath", True)
+    options["error_model"] = "numpy"  # which divides without looking for zeros, so in vectors
     try:
         return cast(Function, numba.njit(cache=True, **options)(function))
     except RuntimeError:  # no folder that could hold it can be written to

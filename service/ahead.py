@@ -1,0 +1,7 @@
+"""Compile all loops ahead of the first start: `python -m service.ahead`."""
+
+from service import json_images, tsne
+
+if __name__ == "__main__":
+    json_images.warm_up()
+    tsne.warm_up()
