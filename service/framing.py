@@ -21,6 +21,7 @@ _MAX_PARTS = 20_000
 _MAX_FILL_PAIRS = 100_000
 """Of fill bytes, 0xFF, of a JPEG; a white thumbnail in its header has 32,000 such pairs."""
 _CHUNK_HEADER = struct.Struct(">I4s")
+_CHECKSUM = struct.Struct(">I")
 _PNG_SIZE = struct.Struct(">II")
 _SMALL_PIXELS = 2**14
 _FRAME_BYTES = 12
@@ -77,9 +78,9 @@ def _check_png(file: bytes) -> None:
     for _ in range(_MAX_CHUNKS):
         if start + _FRAME_BYTES > len(file):
             raise InvalidImage("the image data are cut short")
-        length, kind = _CHUNK_HEADER.unpack_from(view, start)
+        length, kind = _CHUNK_HEADER.unpack_from(file, start)
         end = start + _FRAME_BYTES + length
-        if end > len(file) or zlib.crc32(view[start + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
+        if end > len(file) or zlib.crc32(view[start + 4 : end - 4]) != _CHECKSUM.unpack_from(file, end - 4)[0]:
             raise InvalidImage("the image data are damaged: a checksum differs, or they are cut short")
         profiles += kind == b"iCCP"
         if profiles > 1:

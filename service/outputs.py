@@ -32,10 +32,10 @@ def write_json(document: object) -> bytes:
     return orjson.dumps(document, default=_in_order, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def rows_in_json(array: NDArray[np.float32]) -> orjson.Fragment:
-    """A matrix as nested lists, written block by block, so that no step keeps the interpreter long."""
+def rows_in_json(array: NDArray[np.float32]) -> NDArray[np.float32] | orjson.Fragment:
+    """A matrix as `write_json` takes it: a large one written already, so that no step keeps the interpreter long."""
     if len(array) <= _BLOCK_ROWS:
-        return orjson.Fragment(write_json(array))
+        return array
     blocks = (write_json(array[start : start + _BLOCK_ROWS])[1:-1] for start in range(0, len(array), _BLOCK_ROWS))
     return orjson.Fragment(b"[" + b",".join(blocks) + b"]")
 
