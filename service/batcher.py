@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +45,12 @@ class Batching:
 class Entry:
     """The rows of one request, how many of them went into batches, and the answers so far."""
 
-    __slots__ = ("_answers", "_done", "arrived", "deadline", "rows", "taken")
+    __slots__ = ("_answers", "_done", "_unanswered", "arrived", "deadline", "rows", "taken")
 
     def __init__(self, rows: Numbers, deadline: Deadline, done: Done) -> None:
         self.rows, self.deadline, self.arrived = rows, deadline, time.monotonic()
-        self.taken = 0
-        self._answers: Answers = []
+        self.taken, self._unanswered = 0, len(rows)
+        self._answers: dict[int, Numbers] = {}
         self._done: Done | None = done
 
     @property
@@ -62,16 +63,17 @@ class Entry:
         """Rows that are in no batch yet."""
         return len(self.rows) - self.taken
 
-    def take(self, count: int) -> Numbers:
+    def take(self, count: int) -> "Part":
         """The next rows."""
-        self.taken += count
-        return self.rows if count == len(self.rows) else self.rows[self.taken - count : self.taken]
+        start, self.taken = self.taken, self.taken + count
+        return Part(self, start, self.rows if count == len(self.rows) else self.rows[start : self.taken])
 
-    def answer(self, answers: Numbers) -> None:
-        """Add the answers for the rows that were taken next."""
-        self._answers.append(answers)
-        if self.taken == len(self.rows):
-            self.end(self._answers)
+    def answer(self, start: int, answers: Numbers) -> None:
+        """Add the answers for the rows that were taken from `start` on: other batches may be done sooner."""
+        self._answers[start] = answers
+        self._unanswered -= len(answers)
+        if not self._unanswered:
+            self.end([self._answers[start] for start in sorted(self._answers)])
 
     def end(self, result: Answers | Exception) -> None:
         """Hand over the result, unless nobody waits any more."""
@@ -84,8 +86,19 @@ class Entry:
         self._done = None
 
 
-_Batch: TypeAlias = list[tuple[Entry, Numbers]]
-"""The rows that a batch holds of each request."""
+class Part(NamedTuple):
+    """The rows of one request that are in a batch, from `start` on."""
+
+    entry: Entry
+    start: int
+    rows: Numbers
+
+
+class _Computing(NamedTuple):
+    """A batch that is computed, and since when."""
+
+    batch: list[Part]
+    since: float
 
 
 class Batcher:
@@ -97,26 +110,32 @@ class Batcher:
     waits is bounded by `Admission`, before it comes here.
     """
 
-    def __init__(self, call: Call, pool: Executor, batching: Batching, inline_rows: int = 0) -> None:
-        """Compute with `call`; batches of at most `inline_rows` on the event loop, larger ones in `pool`."""
+    def __init__(
+        self, call: Call, pool: Executor, batching: Batching, inline_rows: int = 0, most_at_once: int = 1
+    ) -> None:
+        """Compute with `call`; batches of at most `inline_rows` on the event loop, larger ones in `pool`.
+
+        While one batch is computed, others are only begun if they are full, as long as there are `most_at_once`.
+        """
         self.inline_rows = inline_rows
-        self._call, self._pool, self._batching = call, pool, batching
+        self._call, self._pool, self._batching, self._most_at_once = call, pool, batching, most_at_once
         self._waiting: list[Entry] = []
-        self._batch: _Batch = []
+        self._rows_waiting = 0
+        """Theirs, with those that nobody waits for any more."""
         self._is_full = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
-        self._computing_since: float | None = None
+        self._loops: dict[asyncio.Task[None], _Computing | None] = {}
+        """Each computes batch after batch, and what it computes now."""
         self._is_broken = False
 
     @classmethod
-    def warm(cls, call: Call, rows: Numbers, pool: Executor, batching: Batching) -> "Batcher":
+    def warm(cls, call: Call, rows: Numbers, pool: Executor, batching: Batching, most_at_once: int = 1) -> "Batcher":
         """Call a model with batches made of `rows` until it is warm, and learn which of them are quick."""
         inline_rows = 0
         for size in (size for size in _WARM_UP_SIZES if size <= batching.max_batch_size):
             if _seconds(call, np.resize(rows, (size, *rows.shape[1:]))) > _INLINE_S:
                 break
             inline_rows = size
-        return cls(call, pool, batching, inline_rows)
+        return cls(call, pool, batching, inline_rows, most_at_once)
 
     def submit(self, rows: Numbers, deadline: Deadline, done: Done) -> Entry:
         """Let rows be computed, `(rows, ...)`; `done` is called on the event loop, and must not raise.
@@ -126,11 +145,8 @@ class Batcher:
         """
         entry = Entry(rows, deadline, done)
         self._waiting.append(entry)
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop().create_task(self._serve())
-            self._loop.add_done_callback(self._ended)
-        elif self._batching.max_delay_s and self._rows_waiting() >= self._batching.max_batch_size:
-            self._is_full.set()
+        self._rows_waiting += len(rows)
+        self._begin()
         return entry
 
     async def run(self, rows: Numbers, deadline: Deadline) -> Answers:
@@ -155,32 +171,48 @@ class Batcher:
 
     def is_healthy(self, patience_s: float) -> bool:
         """Whether it computes: it did not fail the last time, and no batch has taken longer than `patience_s`."""
-        since = self._computing_since
-        return not self._is_broken and (since is None or time.monotonic() - since <= patience_s)
+        since = min((computing.since for computing in self._loops.values() if computing), default=math.inf)
+        return not self._is_broken and time.monotonic() - since <= patience_s
+
+    def _begin(self) -> None:
+        """Begin a loop, if there is none, or a full batch waits and can be computed beside others."""
+        is_full = self._rows_waiting >= self._batching.max_batch_size
+        if is_full:
+            self._is_full.set()
+        may_be_beside = self.inline_rows < self._batching.max_batch_size and len(self._loops) < self._most_at_once
+        if not self._loops or (is_full and may_be_beside):
+            loop = asyncio.get_running_loop().create_task(self._serve())
+            self._loops[loop] = None
+            loop.add_done_callback(self._ended)
 
     async def _serve(self) -> None:
-        """Compute batch after batch, until nothing waits any more."""
+        """Compute batch after batch: until nothing waits any more, or what does is another's, which computes now."""
+        this = asyncio.current_task()
+        assert this is not None
         while True:
             await self._gather()
             if self._batching.max_delay_s:
                 await self._fill()
-            self._batch = self._next_batch()
-            if not self._batch:
-                self._loop = None  # at once: who comes next must start another
+            is_another_s = len(self._loops) > 1 and self._rows_waiting < self._batching.max_batch_size
+            batch = [] if is_another_s else self._next_batch()
+            if not batch:
+                del self._loops[this]  # at once: who comes next must start another
                 return
-            self._computing_since = time.monotonic()
-            await self._compute(self._batch)
-            self._computing_since, self._is_broken = None, False
+            self._loops[this] = _Computing(batch, time.monotonic())
+            self._begin()
+            await self._compute(batch)
+            self._loops[this], self._is_broken = None, False
 
     def _ended(self, loop: "asyncio.Task[None]") -> None:
         """Let nobody wait for a loop that broke; the next request starts another."""
         error = None if loop.cancelled() else loop.exception()
-        if self._loop is loop:  # it did not end by itself
+        if loop in self._loops:  # it did not end by itself
             if error is not None:
                 _log.error("a batcher failed", exc_info=error)
-            self._loop, self._computing_since, self._is_broken = None, None, True
-            waiting = [*(entry for entry, _ in self._batch), *self._waiting]
-            self._batch, self._waiting = [], []
+            computing, self._is_broken = self._loops.pop(loop), True
+            batch = computing.batch if computing else []
+            waiting = [*(part.entry for part in batch), *self._waiting]
+            self._waiting, self._rows_waiting = [], 0
             for entry in waiting:
                 entry.end(InternalError("The service could not compute this; try again."))
 
@@ -197,7 +229,7 @@ class Batcher:
     async def _fill(self) -> None:
         """Wait until a batch is full, or the first of those who wait has done so for `max_delay_s`."""
         self._is_full.clear()
-        if self._waiting and self._rows_waiting() < self._batching.max_batch_size:
+        if self._waiting and self._rows_waiting < self._batching.max_batch_size:
             first = min(entry.arrived for entry in self._waiting)
             left_s = first + self._batching.max_delay_s - time.monotonic()
             try:
@@ -205,10 +237,7 @@ class Batcher:
             except TimeoutError:
                 return
 
-    def _rows_waiting(self) -> int:
-        return sum(entry.left for entry in self._waiting if entry.is_open)
-
-    def _next_batch(self) -> _Batch:
+    def _next_batch(self) -> list[Part]:
         """Take the next rows off those who wait; who left, or is too late, is dropped."""
         now = time.monotonic()
         staying = []
@@ -218,29 +247,30 @@ class Batcher:
             if entry.is_open:
                 staying.append(entry)
         counts = _shares([entry.left for entry in staying], self._batching.max_batch_size)
-        batch = [(entry, entry.take(count)) for entry, count in zip(staying, counts, strict=True) if count]
-        begun = [entry for entry, _ in batch if entry.left]  # to the end of the queue: large requests take turns
+        batch = [entry.take(count) for entry, count in zip(staying, counts, strict=True) if count]
+        begun = [part.entry for part in batch if part.entry.left]  # to the end of the queue: large requests take turns
         self._waiting = [entry for entry, count in zip(staying, counts, strict=True) if not count] + begun
+        self._rows_waiting = sum(entry.left for entry in self._waiting)
         return batch
 
-    async def _compute(self, batch: _Batch) -> None:
+    async def _compute(self, batch: list[Part]) -> None:
         """Answer everybody in a batch; where it fails, compute each request's rows apart, so that none harms others."""
-        rows = batch[0][1] if len(batch) == 1 else np.concatenate([rows for _, rows in batch])
+        rows = batch[0].rows if len(batch) == 1 else np.concatenate([part.rows for part in batch])
         try:
             answers = await self._call_model(rows)
         except Exception as error:
             if len(batch) == 1:
-                batch[0][0].end(error)
+                batch[0].entry.end(error)
             else:
                 for part in batch:
                     await self._compute([part])
             return
         if len(answers) != len(rows):
             raise ValueError(f"the model gave {len(answers)} answers for {len(rows)} rows")
-        start = 0
-        for entry, own in batch:
-            entry.answer(answers[start : start + len(own)])
-            start += len(own)
+        begin = 0
+        for entry, start, own in batch:
+            entry.answer(start, answers[begin : begin + len(own)])
+            begin += len(own)
 
     async def _call_model(self, rows: Numbers) -> Numbers:
         if len(rows) > self.inline_rows:

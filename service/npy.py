@@ -2,6 +2,7 @@
 
 import io
 import tokenize
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,19 +32,14 @@ def read_npy(body: bytes) -> NDArray[Any]:
     Raises:
         MalformedArray: Not such a file, not plain numbers, or of more or fewer bytes than its header says.
     """
-    file = io.BytesIO(body)
     try:
-        version = npy_format.read_magic(file)
-        if version not in _VERSIONS:
-            raise ValueError("a version that is none")
-        read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-        shape, in_fortran_order, dtype = read_header(file, max_header_size=_MAX_HEADER)
+        shape, in_fortran_order, dtype, start = _read_header(_head_of(body))
     except _HEADER_ERRORS as error:
         raise MalformedArray("The body has no valid .npy header (a file that numpy.save writes has one).") from error
     if dtype.kind not in _KINDS or dtype.hasobject or dtype.subdtype is not None:
         raise MalformedArray("The array must hold uint8, float16, float32 or float64 numbers.")
     try:
-        return _view(body, file.tell(), shape, dtype, in_fortran_order)
+        return _view(body, start, shape, dtype, in_fortran_order)
     except (ValueError, TypeError) as error:
         raise MalformedArray("The header of the .npy file names a shape that no array has.") from error
 
@@ -54,6 +50,23 @@ def write_npy(array: NDArray[Any]) -> bytes:
     header = io.BytesIO()
     npy_format.write_array_header_1_0(header, npy_format.header_data_from_array_1_0(in_order))
     return b"".join((header.getvalue(), in_order.data if in_order.size else b""))
+
+
+def _head_of(body: bytes) -> bytes:
+    """All before the numbers, by the length that stands there; whatever it is, where it is none."""
+    start = 10 if body[6:7] == b"\x01" else 12
+    return body[: start + min(int.from_bytes(body[8:start], "little"), _MAX_HEADER)]
+
+
+@lru_cache(maxsize=64)
+def _read_header(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, order and type, and where the numbers begin; remembered, since numpy parses it as Python's source."""
+    file = io.BytesIO(head)
+    version = npy_format.read_magic(file)
+    if version not in _VERSIONS:
+        raise ValueError("a version that is none")
+    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    return *read(file, max_header_size=_MAX_HEADER), file.tell()
 
 
 def _view(

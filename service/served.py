@@ -104,12 +104,13 @@ class ServedModel:
         """
         bundle.verify()
         autoencoder, images = bundle.autoencoder, to_unit(bundle.golden.images)
+        pool = workers.model
         loaded = cls(
             bundle,
             workers,
-            encoding=Batcher.warm(autoencoder.encode, images, workers.model, batching),
-            decoding=Batcher.warm(autoencoder.decode, autoencoder.encode(images), workers.model, batching),
-            reconstructing=Batcher.warm(autoencoder.reconstruct, images, workers.model, batching),
+            encoding=Batcher.warm(autoencoder.encode, images, pool, batching, pool.count),
+            decoding=Batcher.warm(autoencoder.decode, autoencoder.encode(images), pool, batching, pool.count),
+            reconstructing=Batcher.warm(autoencoder.reconstruct, images, pool, batching, pool.count),
             limits=limits,
         )
         memory.let_go_of_code()

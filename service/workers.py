@@ -1,13 +1,16 @@
-"""The threads that work for the event loop: one for the models, some that decode requests and encode answers."""
+"""The threads that work for the event loop: some for the models, some that decode requests and encode answers."""
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from threading import Lock
+from typing import ParamSpec, TypeVar
 
 from service.autoencoder import set_threads
 
 Answer = TypeVar("Answer")
+P = ParamSpec("P")
 
 QUICK_VALUES = 2**13
 """Up to so many numbers work is done on the event loop: ten images of MNIST, which take below a millisecond as PNGs."""
@@ -15,11 +18,38 @@ BULK_VALUES = 2**16
 """From so many numbers, or bytes, on a request is large, and does not share its threads with small ones."""
 
 
+class ModelThreads(ThreadPoolExecutor):
+    """Calls models as often at once as there are threads; a call alone takes all of them, several share them.
+
+    Two calls on a thread each are done sooner than two in turn on both, which wait for each other at each layer.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count, "model")
+        self.count = count
+        self._lock, self._calls = Lock(), 0
+
+    def submit(self, work: Callable[P, Answer], /, *args: P.args, **kwargs: P.kwargs) -> "Future[Answer]":
+        """Let a thread work, with its share of all threads."""
+        return super().submit(self._work, partial(work, *args, **kwargs))
+
+    def _work(self, work: Callable[[], Answer]) -> Answer:
+        with self._lock:
+            self._calls += 1
+            share = max(1, self.count // self._calls)
+        try:
+            set_threads(share)
+            return work()
+        finally:
+            with self._lock:
+                self._calls -= 1
+
+
 class Workers:
     """Pools of threads, so that nothing large keeps the event loop or small requests waiting."""
 
     def __init__(self, codec_threads: int, torch_threads: int) -> None:
-        self.model: Executor = ThreadPoolExecutor(1, "model", set_threads, (torch_threads,))
+        self.model = ModelThreads(torch_threads)
         self._small = ThreadPoolExecutor(codec_threads, "codec")
         self._large = ThreadPoolExecutor(codec_threads, "codec-large")
 

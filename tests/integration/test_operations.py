@@ -61,8 +61,9 @@ def busy(client: TestClient, *, images: bool = True) -> Iterator[None]:
             client.portal.start_task_soon(parts.workers.decode, wait, 1)
         for batcher in (batcher for model in parts.registry.served for batcher in model.batchers):
             batcher.inline_rows = 0
-        parts.workers.model.submit(wait)
-        for _ in range(readers + 1):
+        for _ in range(parts.workers.model.count):
+            parts.workers.model.submit(wait)
+        for _ in range(readers + parts.workers.model.count):
             assert begun.acquire(timeout=30)
         yield
     finally:

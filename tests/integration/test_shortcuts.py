@@ -831,11 +831,11 @@ def test_requests_are_counted_alike(ways: Ways) -> None:
 
 @contextlib.contextmanager
 def busy(parts: Parts) -> Iterator[None]:
-    """Keep the thread of the models busy until the block ends; they compute nothing on the event loop meanwhile."""
-    go_on, begun = threading.Event(), threading.Event()
+    """Keep the threads of the models busy until the block ends; they compute nothing on the event loop meanwhile."""
+    go_on, begun = threading.Event(), threading.Semaphore(0)
 
     def wait() -> None:
-        begun.set()
+        begun.release()
         go_on.wait(60)
 
     batchers = [batcher for model in parts.registry.served for batcher in model.batchers]
@@ -843,8 +843,10 @@ def busy(parts: Parts) -> Iterator[None]:
     try:
         for batcher in batchers:
             batcher.inline_rows = 0
-        parts.workers.model.submit(wait)
-        assert begun.wait(30)
+        for _ in range(parts.workers.model.count):
+            parts.workers.model.submit(wait)
+        for _ in range(parts.workers.model.count):
+            assert begun.acquire(timeout=30)
         yield
     finally:
         go_on.set()

@@ -1,6 +1,7 @@
 """Batches grow of what waits, every request gets its own answers, and none waits for long behind a large one."""
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -55,14 +56,14 @@ def run(
     max_delay_s: float = 0.0,
     inline_rows: int = 0,
     kind: type[Batcher] = Batcher,
+    threads: int = 1,
 ) -> Any:
     """Live through a scenario with a batcher of one's own."""
 
     async def life() -> Any:
-        with ThreadPoolExecutor(1, "model") as pool:
-            return await asyncio.wait_for(
-                scenario(kind(call, pool, Batching(max_batch_size, max_delay_s), inline_rows)), FAR
-            )
+        with ThreadPoolExecutor(threads, "model") as pool:
+            batcher = kind(call, pool, Batching(max_batch_size, max_delay_s), inline_rows, threads)
+            return await asyncio.wait_for(scenario(batcher), FAR)
 
     return asyncio.run(life())
 
@@ -224,6 +225,93 @@ def test_large_requests_are_computed_one_after_the_other() -> None:
 
     run(scenario, model)
     assert model.batches == [rows(100 * index, 4)[:, 0].tolist() for index in range(3)]
+
+
+def test_full_batches_are_computed_at_once_on_as_many_threads_as_there_are() -> None:
+    model = Model(is_open=False)
+
+    async def scenario(batcher: Batcher) -> None:
+        requests = [begin(batcher, rows(100 * index, 4)) for index in range(3)]
+        await until(lambda: len(model.batches) == 2)
+        await asyncio.sleep(0.01)
+        assert len(model.batches) == 2
+        model.gate.set()
+        assert await answered(*requests) == [of(rows(100 * index, 4)) for index in range(3)]
+
+    run(scenario, model, threads=2)
+    assert sorted(model.batches) == [rows(100 * index, 4)[:, 0].tolist() for index in range(3)]
+
+
+def test_a_batch_that_is_not_full_waits_for_the_one_that_is_computed() -> None:
+    model = Model(is_open=False)
+
+    async def scenario(batcher: Batcher) -> None:
+        first = begin(batcher, rows(0))
+        await until(lambda: len(model.batches) == 1)
+        others = [begin(batcher, rows(100 * index)) for index in (1, 2, 3)]
+        await asyncio.sleep(0.01)
+        assert len(model.batches) == 1
+        others.append(begin(batcher, rows(400)))  # which fills it
+        await until(lambda: len(model.batches) == 2)
+        last = begin(batcher, rows(500))
+        await asyncio.sleep(0.01)
+        model.gate.set()
+        await answered(first, *others, last)
+
+    run(scenario, model, threads=3)
+    assert model.sizes == [1, 4, 1]
+
+
+def test_batches_of_one_request_that_are_done_out_of_order_are_answered_in_order() -> None:
+    second = threading.Event()
+
+    def call(batch: Numbers) -> Numbers:
+        if batch[0, 0] == 0:
+            assert second.wait(FAR)
+            time.sleep(0.01)
+        else:
+            second.set()
+        return batch + np.float32(0.5)
+
+    assert run(lambda batcher: answered(begin(batcher, rows(0, 10))), call, threads=2) == [of(rows(0, 10))]
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_nobody_is_left_waiting_whatever_comes_when(threads: int) -> None:
+    async def scenario(batcher: Batcher) -> None:
+        chance = random.Random(threads)
+        for _ in range(60):
+            requests = []
+            for _ in range(chance.randint(1, 8)):
+                batch = rows(chance.randrange(10_000), chance.choice([1, 1, 2, 4, 9]))
+                requests.append((batch, begin(batcher, batch)))
+                if chance.random() < 0.1:
+                    requests.pop()[1].cancel()
+                await asyncio.sleep(chance.choice([0, 0, 0, 0.001]))
+            for batch, request in requests:
+                assert await answered(request) == [of(batch)]
+
+    run(scenario, Model(), threads=threads, inline_rows=1)
+
+
+def test_a_loop_that_breaks_harms_no_batch_of_another() -> None:
+    model = Model(is_open=False)
+
+    def call(batch: Numbers) -> Numbers:
+        answers = model(batch)
+        return answers[:-1] if 100 in batch else answers
+
+    async def scenario(batcher: Batcher) -> None:
+        good, bad = begin(batcher, rows(0, 4)), begin(batcher, rows(100, 4))
+        await until(lambda: len(model.batches) == 2)
+        model.gate.set()
+        with pytest.raises(InternalError):
+            await bad
+        assert await answered(good) == [of(rows(0, 4))]
+        assert await answered(begin(batcher, rows(7))) == [of(rows(7))]
+        assert batcher.is_healthy(FAR)
+
+    run(scenario, call, threads=2)
 
 
 def test_requests_larger_than_a_batch_take_turns() -> None:
