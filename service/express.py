@@ -100,9 +100,9 @@ class Express:
         ticket.__enter__()
         ticket.hold_bytes(len(body))
         inputs = reader.read_quickly(head.content_type, body)
-        if inputs is None or inputs.size * model.most_values > QUICK_VALUES:
+        if inputs is None or (size := inputs.size) * model.most_values > QUICK_VALUES:
             return None
-        ticket.hold_images(inputs.size)
+        ticket.hold_images(size)
         return Asked(model, inputs, head.media_type, deadline)
 
 
@@ -119,10 +119,10 @@ class Ride:
         self._response: Response | None = None
         self._started = time.perf_counter()
         express.under_way += 1
-        call, parts = head.call, express.parts
-        parts.telemetry.count_images(asked.model.name, call.operation.name, asked.inputs.size)
+        operation, parts, rows = head.call.operation, express.parts, asked.rows
+        parts.telemetry.count_images(asked.model.name, operation.name, len(rows))
         parts.timekeeper.add(self)
-        self._entry = call.operation.batcher(asked.model).submit(asked.rows, asked.deadline, self._computed)
+        self._entry = operation.batcher(asked.model).submit(rows, asked.deadline, self._computed)
 
     def look(self, now: float) -> None:
         """Answer that it took too long, once it has."""

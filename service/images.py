@@ -77,11 +77,11 @@ def decode(
         ImageTooLarge: By its header it has more than `max_pixels` pixels; they are not decoded.
     """
     data = file if isinstance(file, bytes) else _read(file)
-    check_framing(data)
     if max_pixels is None or height * width <= max_pixels:
         plain = png.decode_plain(data)
         if plain is not None and plain.shape == (height, width, channels):
             return plain
+    check_framing(data)
     with _open(data, max_pixels) as image, _refusing_damage():
         stored, box = _load(image, _DRAFT_GAP * max(height, width))
         orientation = _orientation(image)

@@ -16,10 +16,10 @@ _START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 _HEADER = struct.Struct(">IIBBBBB")
 _DATA_START = 33
 """Where the chunk after IHDR begins."""
-_CHUNK = struct.Struct(">I4s")
+_CHUNK, _CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
 _CHANNELS = {0: 1, 2: 3}
 """Of the colour types grey and RGB, which have neither a palette nor transparency."""
-_MOST_VALUES = 2**16
+_MOST_VALUES, _MOST_PARTS = 2**16, 32
 _SUB, _UP, _AVERAGE, _PAETH = 1, 2, 3, 4
 """The filters that a row may have, beside 0 for none (W3C PNG, section 9)."""
 _NOTHING = np.int64(0)
@@ -32,8 +32,8 @@ def decode_plain(file: bytes) -> NDArray[np.uint8] | None:
     """Decode a small grey or RGB PNG of 8 bits -> (height, width, channels); None for any that is not surely well.
 
     It takes only files that every decoder reads alike: without interlacing, palette, transparency or any chunk
-    beside IHDR, IDAT and IEND, with compressed data of exactly the length that they must have. Their checksums are
-    checked before (`check_framing`). Everything else is left to Pillow, with its meanings and its refusals.
+    beside IHDR, IDAT and IEND, of right checksums, and with compressed data of exactly the length that they must have.
+    Everything else is left to Pillow, with its meanings and its refusals.
     """
     if not file.startswith(_START) or len(file) < _DATA_START:
         return None
@@ -66,13 +66,19 @@ def encode(pixels: NDArray[np.uint8], *, is_alone: bool = False) -> bytes:
 
 
 def _data(file: bytes) -> bytes | None:
-    """The contents of all IDAT chunks, where nothing else lies between IHDR and the end of the file."""
-    parts, start = [], _DATA_START
-    while start + 12 <= len(file):
+    """The contents of all IDAT chunks, where only few of them lie between IHDR and the end, and checksums are right."""
+    if zlib.crc32(file[12 : _DATA_START - 4]) != _CHECKSUM.unpack_from(file, _DATA_START - 4)[0]:
+        return None
+    parts, start = list[bytes](), _DATA_START
+    while start + 12 <= len(file) and len(parts) < _MOST_PARTS:
         length, kind = _CHUNK.unpack_from(file, start)
-        start += 12 + length
+        end = start + 8 + length
+        chunk = file[start + 4 : end]
+        if end + 4 > len(file) or zlib.crc32(chunk) != _CHECKSUM.unpack_from(file, end)[0]:
+            return None
+        start = end + 4
         if kind == b"IDAT":
-            parts.append(file[start - length - 4 : start - 4])
+            parts.append(chunk[4:])
         else:
             return b"".join(parts) if kind == b"IEND" and length == 0 and start == len(file) else None
     return None

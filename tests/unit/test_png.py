@@ -211,3 +211,11 @@ def test_any_cut_of_a_plain_file_is_left_to_pillow() -> None:
     assert png.decode_plain(file) is not None
     for length in range(len(file)):
         assert png.decode_plain(file[:length]) is None
+
+
+def test_a_small_image_in_very_many_parts_is_left_to_be_refused() -> None:
+    rows = zlib.compress(bytes(3))
+    file = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 0, 0, 0, 0)) + b"%b" + chunk(b"IDAT", rows)
+    few, many = (file.replace(b"%b", chunk(b"IDAT") * count) + chunk(b"IEND") for count in (30, 31))
+    assert png.decode_plain(few) is not None
+    assert png.decode_plain(many) is None
