@@ -18,7 +18,7 @@ class Compute:
     """CPUs that the service may use."""
     workers: int
     torch_threads: int
-    """Threads of one model call, in each worker."""
+    """Threads of model calls, in each worker: a call alone takes all of them, several at once share them."""
 
     @classmethod
     def share(cls, cpus: int, workers: int, torch_threads: int | None = None) -> "Compute":

@@ -345,7 +345,7 @@ class ComputeReply(BaseModel):
 
     cpus: int = Field(description="CPUs that it may use: by its affinity mask and its cgroup's quota.", examples=[4])
     workers: int = Field(description="Processes that serve.", examples=[2])
-    torch_threads: int = Field(description="Threads of one model call, in each worker.", examples=[2])
+    torch_threads: int = Field(description="Threads that the model calls of a worker share.", examples=[2])
 
 
 class ModelsReply(BaseModel):

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     )
 
     torch_threads: Count | None = Field(
-        None, description="Threads of one model call; unset, the CPUs that may be used divided by the workers."
+        None, description="Threads that model calls share; unset, the CPUs that may be used divided by the workers."
     )
     codec_threads: Count = Field(
         2, description="Threads that decode and encode small requests, and as many for large ones."
