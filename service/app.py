@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.types import Receive, Scope, Send
 
-from service import json_images, memory, png, slices
+from service import ahead, memory, slices
 from service.autoencoder import set_threads
 from service.context import in_context
 from service.dependencies import refuse_unknown_parameters
@@ -74,8 +74,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None, launched: Seque
     install_problems(app)
     install_openapi(app)
     app.openapi()  # now, since it takes long for the event loop, as does what follows
-    json_images.warm_up()
-    png.warm_up()
+    ahead.warm_up()
     return app
 
 

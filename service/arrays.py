@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from service.compiled import exact
+
 Pixels: TypeAlias = NDArray[np.float32]
 """Images as numbers in [0, 1], shape (batch, height, width, channels)."""
 
@@ -29,7 +31,22 @@ _ROWS = 256
 
 def to_unit(pixels: BytePixels) -> Pixels:
     """Bytes 0 to 255 as numbers in [0, 1], same shape."""
-    return pixels.astype(np.float32) / np.float32(255)
+    numbers = np.empty(pixels.shape, np.float32)
+    _bring_to_unit(pixels.reshape(-1), numbers.reshape(-1))
+    return numbers
+
+
+def warm_up() -> None:
+    """Compile the loop, or load what was compiled, for arrays that may be written to and such that may not."""
+    for pixels in (np.zeros(1, np.uint8), np.frombuffer(b"\0", np.uint8)):
+        to_unit(pixels)
+
+
+@exact
+def _bring_to_unit(pixels: BytePixels, numbers: Pixels) -> None:
+    """Divide each byte by 255, as numpy does, in one pass over the memory instead of two."""
+    for index in range(len(pixels)):
+        numbers[index] = np.float32(pixels[index]) / np.float32(255)
 
 
 def to_bytes(pixels: Pixels) -> BytePixels:

@@ -14,8 +14,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from service.answer import RawHeader
+from service.context import MAX_HEADER_BYTES
 from service.express import Express, Ride
 from service.heads import Head, Known
+from service.inputs import QUICK_BYTES
+
+_MOST_BYTES = MAX_HEADER_BYTES + QUICK_BYTES
+"""Of a request that `Express` may take; the body of a larger one is not copied for nothing."""
 
 
 class ExpressProtocol(HttpToolsProtocol):
@@ -112,7 +117,7 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def _take(self, data: bytes) -> bool:
         """Take a request whose head is known, past the parser."""
-        if "express" not in self.app_state:
+        if "express" not in self.app_state or len(data) > _MOST_BYTES:
             return False
         body = None if self._known is None else self._known.body_behind(data)
         if body is None:
