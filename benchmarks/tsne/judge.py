@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.arrays import standardised
+from service.compiled import single_threaded_blas
 from service.separability import LabelledFeatures, knn_accuracy_within, silhouette, trustworthiness
 from service.tsne.affinities import Affinities
-from service.compiled import single_threaded_blas
 from service.tsne.descent import divergence_from
 from service.tsne.exact import ExactRepulsion
 from service.tsne.neighbours import find_neighbours
