@@ -26,7 +26,8 @@ def digits() -> Dataset:
 
 def _scripted(model: Autoencoder, folder: Path) -> torch.jit.ScriptModule:
     write_model(model, folder / "model.pt")
-    return TrainedAutoencoder.load(folder / "model.pt").module
+    script: torch.jit.ScriptModule = torch.jit.load(folder / "model.pt").eval()
+    return script
 
 
 CONFIGS = {
@@ -56,6 +57,21 @@ def test_the_script_equals_the_eager_model(flags: dict[str, object], digits: Dat
                 (model(images), script(images)),
             ):
                 torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("flags", CONFIGS.values(), ids=CONFIGS.keys())
+def test_a_script_that_is_served_differs_by_rounding_only(
+    flags: dict[str, object], digits: Dataset, tmp_path: Path
+) -> None:
+    script = _scripted(build_model(digits, resolve(None, flags)), tmp_path)
+    served = TrainedAutoencoder.load(tmp_path / "model.pt")  # its matrices lie in memory by columns
+    generator = torch.Generator().manual_seed(0)
+    for batch in (1, 7, 1000):
+        images = torch.rand(batch, 8, 8, 1, generator=generator)
+        with torch.inference_mode():
+            expected = script.encode(images), script(images)
+        for ours, theirs in zip((served.encode, served.reconstruct), expected, strict=True):
+            torch.testing.assert_close(torch.from_numpy(ours(images.numpy())), theirs, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("activation", get_args(Activation))
