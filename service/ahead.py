@@ -11,7 +11,7 @@ def warm_up() -> None:
 
 
 if __name__ == "__main__":
-    from service import tsne
+    from service import tsne  # here, since the web process does without it
 
     warm_up()
     tsne.warm_up()

@@ -92,7 +92,7 @@ async def _live(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     await parts.map_pool.start()
     memory.settle()
     if parts.settings.workers > 1:
-        await _load(parts)
+        await _until_loaded(parts)
     try:
         yield {"express": Express(parts)}  # for `ExpressProtocol`, where it is the server's
     finally:
@@ -102,7 +102,7 @@ async def _live(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         parts.workers.close()
 
 
-async def _load(parts: Parts) -> None:
+async def _until_loaded(parts: Parts) -> None:
     """Wait, though not for ever, for what requests need: a worker that does not listen yet gets no connections."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE_S):

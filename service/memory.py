@@ -10,8 +10,8 @@ _THRESHOLDS = 1_000, 10, 5
 """New objects until the young are collected, and how often that is until older ones are: soon enough that what
 refusals leave in cycles, tracebacks with the bodies that they refused, does not pile up."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_CODE = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) r-xp \S+ \S+ [1-9]\d* +/", re.MULTILINE)
-"""A line of `/proc/self/maps` for machine code that lies in a file, and that nobody has changed."""
+_CODE = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) r-xp \S+ \S+ [1-9]\d* +/(?!memfd:)", re.MULTILINE)
+"""A line of `/proc/self/maps` for machine code that lies in a file; what a compiler wrote at run time does not."""
 _MADV_DONTNEED = 4
 _LARGE_BYTES, _KEPT_BYTES, _ARENAS = 16 * 2**20, 32 * 2**20, 1
 
