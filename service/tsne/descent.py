@@ -10,9 +10,9 @@ from service.tsne.affinities import Affinities
 from service.tsne.exact import ExactRepulsion
 from service.tsne.grid import GridRepulsion
 
-MOST_EXACT = 3000
+MOST_EXACT = 4000
 """Points in the plane up to which all pairs are quicker than a grid."""
-_MOST_EXACT_SMALL = 1000
+_MOST_EXACT_SMALL = 1500
 """Points in the plane up to which that is so even while exaggeration holds the map small, and its grid with it."""
 _EXAGGERATION = 12.0
 _ZERO, _ONE, _MOMENTUM = np.float32(0), np.float32(1), np.float32(0.8)

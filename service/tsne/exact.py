@@ -3,9 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from service.compiled import parallel, prange
+from service.compiled import compiled, parallel, prange
 
-_ONE = np.float32(1)
+_SHARES = 16
+"""Parts that the pairs in the plane are dealt out to, on however many threads; each sums forces of its own."""
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 class ExactRepulsion:
@@ -13,32 +15,64 @@ class ExactRepulsion:
 
     def __init__(self, points: int) -> None:
         self._kernels = np.empty(points, np.float32)
+        self._totals = np.empty(_SHARES, np.float64)
+        self._shares = np.empty((_SHARES, 2, points), np.float32)
 
     def __call__(self, places: NDArray[np.float32], forces: NDArray[np.float32]) -> float:
         """Fill `forces` (dimensions, n) with the sums over j of q_ij^2 (y_i - y_j), and return the sum of all q_ij.
 
         q_ij is 1 / (1 + |y_i - y_j|^2), the kernel of t-SNE (van der Maaten & Hinton 2008).
         """
-        repel = _repel_in_plane if len(places) == 2 else _repel_in_space
-        repel(places, forces, self._kernels)
+        if len(places) == 2:
+            _repel_in_plane(places, self._shares, self._totals)
+            self._shares.sum(axis=0, out=forces)
+            return float(self._totals.sum())
+        _repel_in_space(places, forces, self._kernels)
         return float(self._kernels.sum(dtype=np.float64))
 
 
 @parallel
-def _repel_in_plane(places: NDArray[np.float32], forces: NDArray[np.float32], kernels: NDArray[np.float32]) -> None:
+def _repel_in_plane(places: NDArray[np.float32], forces: NDArray[np.float32], kernels: NDArray[np.float64]) -> None:
+    """Meet each pair once, two points at a time with all that come after them, which are then loaded half as often."""
     xs, ys = places[0], places[1]
-    for i in prange(len(xs)):
-        x, y = xs[i], ys[i]
-        total = fx = fy = np.float32(0)
-        for j in range(len(xs)):
-            dx, dy = x - xs[j], y - ys[j]
-            kernel = _ONE / (_ONE + dx * dx + dy * dy)
-            square = kernel * kernel
-            total += kernel
-            fx += square * dx
-            fy += square * dy
-        kernels[i] = total - _ONE  # without its own
-        forces[0, i], forces[1, i] = fx, fy
+    for share in prange(_SHARES):
+        fxs, fys = forces[share, 0], forces[share, 1]
+        fxs[:], fys[:] = _ZERO, _ZERO
+        total = 0.0
+        for i in range(2 * share, len(xs) - 1, 2 * _SHARES):
+            total += _meet(xs, ys, i, fxs, fys)
+        kernels[share] = 2 * total
+
+
+@compiled
+def _meet(
+    xs: NDArray[np.float32], ys: NDArray[np.float32], i: int, fxs: NDArray[np.float32], fys: NDArray[np.float32]
+) -> np.float32:
+    """Let points i, i + 1 and all after them push each other; add to the forces, and return the sum of kernels."""
+    x, y, z, w = xs[i], ys[i], xs[i + 1], ys[i + 1]
+    total, ax, ay = _push(x - z, y - w)
+    bx, by = -ax, -ay
+    after_xs, after_ys, after_fxs, after_fys = xs[i + 2 :], ys[i + 2 :], fxs[i + 2 :], fys[i + 2 :]
+    for j in range(len(after_xs)):
+        px, py, qx, qy = after_xs[j], after_ys[j], after_fxs[j], after_fys[j]
+        kernel, fx, fy = _push(x - px, y - py)
+        other, gx, gy = _push(z - px, w - py)
+        total += kernel + other
+        ax, ay, bx, by = ax + fx, ay + fy, bx + gx, by + gy
+        after_fxs[j], after_fys[j] = qx - fx - gx, qy - fy - gy
+    fxs[i] += ax
+    fys[i] += ay
+    fxs[i + 1] += bx
+    fys[i + 1] += by
+    return total
+
+
+@compiled
+def _push(dx: np.float32, dy: np.float32) -> tuple[np.float32, np.float32, np.float32]:
+    """The kernel of two points this far apart, and how it pushes the first."""
+    kernel = _ONE / (_ONE + dx * dx + dy * dy)
+    square = kernel * kernel
+    return kernel, square * dx, square * dy
 
 
 @parallel

@@ -127,6 +127,19 @@ def test_forces_are_a_quarter_of_the_gradient(dimensions: int) -> None:
     np.testing.assert_allclose(4 * (attraction - repulsion / kernels), gradient, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [4, 5, 33, 34, 35, 500, 501])
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_exact_repulsion_is_the_sum_over_all_pairs(dimensions: int, count: int) -> None:
+    places = (np.random.default_rng(count).normal(size=(dimensions, count)) * 10).astype(np.float32)
+    forces = np.empty_like(places)
+    kernels = ExactRepulsion(count)(places, forces)
+    apart = places.astype(np.float64)[:, :, None] - places[:, None]
+    kernel = 1 / (1 + (apart**2).sum(axis=0))
+    expected = (kernel**2 * apart).sum(axis=2)
+    assert kernels + count == pytest.approx(kernel.sum(), rel=1e-6)
+    np.testing.assert_allclose(forces, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_the_divergence_is_the_definitions(dimensions: int) -> None:
     affinities = _joint(200)
