@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from service.compiled import compiled, parallel, prange
+from service.compiled import compiled, parallel, prange, use_widest_vectors
 
 _SHARES = 16
 """Parts that the pairs in the plane are dealt out to, on however many threads; each sums forces of its own."""
@@ -38,7 +38,7 @@ def _repel_in_plane(places: NDArray[np.float32], forces: NDArray[np.float32], ke
     for share in prange(_SHARES):
         fxs, fys = forces[share, 0], forces[share, 1]
         fxs[:], fys[:] = _ZERO, _ZERO
-        total = 0.0
+        total = np.float64(0)
         for i in range(2 * share, len(xs) - 1, 2 * _SHARES):
             total += _meet(xs, ys, i, fxs, fys)
         kernels[share] = 2 * total
@@ -49,6 +49,7 @@ def _meet(
     xs: NDArray[np.float32], ys: NDArray[np.float32], i: int, fxs: NDArray[np.float32], fys: NDArray[np.float32]
 ) -> np.float32:
     """Let points i, i + 1 and all after them push each other; add to the forces, and return the sum of kernels."""
+    use_widest_vectors()
     x, y, z, w = xs[i], ys[i], xs[i + 1], ys[i + 1]
     total, ax, ay = _push(x - z, y - w)
     bx, by = -ax, -ay
@@ -77,17 +78,26 @@ def _push(dx: np.float32, dy: np.float32) -> tuple[np.float32, np.float32, np.fl
 
 @parallel
 def _repel_in_space(places: NDArray[np.float32], forces: NDArray[np.float32], kernels: NDArray[np.float32]) -> None:
+    """Meet each pair twice: forces of three dimensions on two points at a time would not stay in registers."""
     xs, ys, zs = places[0], places[1], places[2]
     for i in prange(len(xs)):
-        x, y, z = xs[i], ys[i], zs[i]
-        total = fx = fy = fz = np.float32(0)
-        for j in range(len(xs)):
-            dx, dy, dz = x - xs[j], y - ys[j], z - zs[j]
-            kernel = _ONE / (_ONE + dx * dx + dy * dy + dz * dz)
-            square = kernel * kernel
-            total += kernel
-            fx += square * dx
-            fy += square * dy
-            fz += square * dz
-        kernels[i] = total - _ONE
-        forces[0, i], forces[1, i], forces[2, i] = fx, fy, fz
+        kernels[i], forces[0, i], forces[1, i], forces[2, i] = _meet_in_space(xs, ys, zs, i)
+
+
+@compiled
+def _meet_in_space(
+    xs: NDArray[np.float32], ys: NDArray[np.float32], zs: NDArray[np.float32], i: int
+) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    """Let all points push point i -> the sum of kernels without its own, and its forces."""
+    use_widest_vectors()
+    x, y, z = xs[i], ys[i], zs[i]
+    total = fx = fy = fz = _ZERO
+    for j in range(len(xs)):
+        dx, dy, dz = x - xs[j], y - ys[j], z - zs[j]
+        kernel = _ONE / (_ONE + dx * dx + dy * dy + dz * dz)
+        square = kernel * kernel
+        total += kernel
+        fx += square * dx
+        fy += square * dy
+        fz += square * dz
+    return total - _ONE, fx, fy, fz
