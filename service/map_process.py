@@ -25,8 +25,8 @@ from service.map_messages import HEADER, Ending, JobStopped, Ready, Report, Stop
 from service.map_pace import Pace
 from service.maps import MIN_POINTS, MapJob, MapProgress
 
-NICENESS = 10
-"""Added to that of the processes; beside others with 0 it leaves a map a tenth of a busy CPU."""
+NICENESS = 15
+"""Added to that of the processes; beside others with 0 it leaves a map a thirtieth of a busy CPU."""
 _log = logging.getLogger("hourglass.map_process")
 
 
