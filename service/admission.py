@@ -58,13 +58,14 @@ class Admission:
         return Overloaded("The queue is full; try again later.", headers={"Retry-After": str(wait_s)})
 
 
-@dataclass
+@dataclass(slots=True)
 class Ticket:
     """What one request holds of an `Admission`."""
 
     admission: Admission
     images: int = 0
     bytes: int = 0
+    _started: float = 0.0
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()

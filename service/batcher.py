@@ -70,6 +70,9 @@ class Entry:
 
     def answer(self, start: int, answers: Numbers) -> None:
         """Add the answers for the rows that were taken from `start` on: other batches may be done sooner."""
+        if len(answers) == len(self.rows):
+            self.end([answers])
+            return
         self._answers[start] = answers
         self._unanswered -= len(answers)
         if not self._unanswered:

@@ -48,7 +48,7 @@ async def in_context(parts: Parts, app: ASGIApp, scope: Scope, receive: Receive,
             raise
     finally:
         route = inner["route"].path if "route" in inner else "unmatched"
-        parts.telemetry.count_request(_method(scope), route, answer.status, time.perf_counter() - started)
+        parts.telemetry.count_requests(_method(scope), route, answer.status, [time.perf_counter() - started])
 
 
 class _Answer:

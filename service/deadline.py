@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from service.errors import DeadlineExceeded
 
 
-@dataclass
+@dataclass(slots=True)
 class Deadline:
     """A moment on the monotonic clock, or earlier when nobody waits for the answer any more."""
 

@@ -7,6 +7,7 @@ way, as if this module were not there. So it knows how requests are answered, an
 import asyncio
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -32,6 +33,8 @@ from service.workers import QUICK_VALUES
 
 _BODIES = {media_type.encode(): media_type for media_type in (JSON, PNG, NPY)}
 """The bodies that can be read quickly, by their `Content-Type`, which has no parameters."""
+Kind: TypeAlias = tuple[str, int, str, str]
+"""What is counted together: the route, the status, the model, and the operation."""
 Answered: TypeAlias = Callable[[int, Sequence[RawHeader], bytes], None]
 """Takes the status, the headers and the body of an answer."""
 
@@ -89,8 +92,18 @@ class Express:
 
     def _answer_all(self) -> None:
         computed, self._computed = self._computed, []
+        self._count(computed)
         for ride in computed:
             ride.answer()
+
+    def _count(self, rides: "list[Ride]") -> None:
+        """Count what ended, before anybody is answered: all that is alike at once, since each number takes a lock."""
+        telemetry, alike = self.parts.telemetry, defaultdict[Kind, list[Ride]](list)
+        for ride in rides:
+            alike[ride.kind].append(ride)
+        for (route, status, model, operation), those in alike.items():
+            telemetry.count_requests("POST", route, status, [ride.seconds for ride in those])
+            telemetry.count_images(model, operation, sum(ride.images for ride in those))
 
     def _read(self, head: Head, model: ServedModel, body: bytes, ticket: Ticket) -> Asked | None:
         reader = model.reader(head.call.operation.takes)
@@ -111,6 +124,7 @@ class Ride:
 
     __slots__ = (
         "_answered", "_asked", "_call", "_entry", "_express", "_request_id", "_response", "_started", "_ticket",
+        "images", "seconds",
     )  # fmt: skip
 
     def __init__(self, express: Express, head: Head, asked: Asked, ticket: Ticket, answered: Answered) -> None:
@@ -120,9 +134,15 @@ class Ride:
         self._started = time.perf_counter()
         express.under_way += 1
         operation, parts, rows = head.call.operation, express.parts, asked.rows
-        parts.telemetry.count_images(asked.model.name, operation.name, len(rows))
+        self.images, self.seconds = len(rows), 0.0
         parts.timekeeper.add(self)
         self._entry = operation.batcher(asked.model).submit(rows, asked.deadline, self._computed)
+
+    @property
+    def kind(self) -> Kind:
+        """As what an ended request counts."""
+        assert self._response is not None
+        return self._call.path, self._response.status_code, self._asked.model.name, self._call.operation.name
 
     def look(self, now: float) -> None:
         """Answer that it took too long, once it has."""
@@ -136,6 +156,7 @@ class Ride:
         if self._response is None:
             self._entry.drop()
             self._end(answer_to(ClientDisconnect(), self._request_id))
+            self._express.answer(self)
 
     def answer(self) -> None:
         """Hand over what was computed."""
@@ -156,12 +177,11 @@ class Ride:
         self._express.answer(self)
 
     def _end(self, response: Response) -> None:
-        parts, seconds = self._express.parts, time.perf_counter() - self._started
+        self.seconds = time.perf_counter() - self._started
         self._response = response
         self._express.under_way -= 1
-        parts.timekeeper.remove(self)
+        self._express.parts.timekeeper.remove(self)
         self._ticket.release()
-        parts.telemetry.count_request("POST", self._call.path, response.status_code, seconds)
 
 
 def _to_nobody(status: int, headers: Sequence[RawHeader], body: bytes) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from service.arrays import Pixels, to_unit
 from service.deadline import Deadline
 from service.errors import MAX_FAULTS, Fault, InvalidBody, InvalidImage, OutOfRange, Refusal, TooManyImages, WrongShape
-from service.images import decode
+from service.images import decode_to_unit
 from service.json_body import Json, JsonObject, is_list
 from service.json_images import read_images
 from service.manifest import ImageFormat
@@ -137,8 +137,7 @@ class ImageReader:
 
     def _decode(self, file: bytes) -> NDArray[np.float32]:
         image = self.image
-        decoded = decode(file, image.height, image.width, image.channels, self.max_image_pixels)
-        return to_unit(decoded)
+        return decode_to_unit(file, image.height, image.width, image.channels, self.max_image_pixels)
 
     def _from_text(self, item: Json) -> NDArray[np.float32]:
         if not isinstance(item, str):

@@ -47,9 +47,16 @@ def read_npy(body: bytes) -> NDArray[Any]:
 def write_npy(array: NDArray[Any]) -> bytes:
     """The `.npy` file of an array."""
     in_order = np.asarray(array, order="C")
+    return b"".join((_header_of(in_order.dtype, in_order.shape), in_order.data if in_order.size else b""))
+
+
+@lru_cache(maxsize=64)
+def _header_of(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """All before the numbers; remembered, since numpy writes it by way of Python's source."""
     header = io.BytesIO()
-    npy_format.write_array_header_1_0(header, npy_format.header_data_from_array_1_0(in_order))
-    return b"".join((header.getvalue(), in_order.data if in_order.size else b""))
+    what = {"descr": npy_format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    npy_format.write_array_header_1_0(header, what)
+    return header.getvalue()
 
 
 def _head_of(body: bytes) -> bytes:

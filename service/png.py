@@ -5,21 +5,25 @@ It binds libspng, which writes them; they are read by zlib and a compiled loop.
 
 import struct
 import zlib
+from functools import lru_cache
+from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from service.arrays import BytePixels, Pixels, divide_by_white
 from service.compiled import exact
 
 _START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 _HEADER = struct.Struct(">IIBBBBB")
 _DATA_START = 33
 """Where the chunk after IHDR begins."""
+_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _CHUNK, _CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
 _CHANNELS = {0: 1, 2: 3}
 """Of the colour types grey and RGB, which have neither a palette nor transparency."""
-_MOST_VALUES, _MOST_PARTS = 2**16, 32
+_MOST_VALUES, _MOST_PARTS = 2**16, 31
 _SUB, _UP, _AVERAGE, _PAETH = 1, 2, 3, 4
 """The filters that a row may have, beside 0 for none (W3C PNG, section 9)."""
 _NOTHING = np.int64(0)
@@ -28,32 +32,34 @@ _PACKET_BYTES = 1_000
 """What a packet of Ethernet has room for beside the headers of an answer and the frame of a PNG."""
 
 
-def decode_plain(file: bytes) -> NDArray[np.uint8] | None:
+def decode_plain(file: bytes) -> BytePixels | None:
     """Decode a small grey or RGB PNG of 8 bits -> (height, width, channels); None for any that is not surely well.
 
     It takes only files that every decoder reads alike: without interlacing, palette, transparency or any chunk
     beside IHDR, IDAT and IEND, of right checksums, and with compressed data of exactly the length that they must have.
     Everything else is left to Pillow, with its meanings and its refusals.
     """
-    if not file.startswith(_START) or len(file) < _DATA_START:
+    if (found := _inflate(file)) is None:
         return None
-    width, height, depth, colour, compression, filters, interlace = _HEADER.unpack_from(file, len(_START))
-    channels = _CHANNELS.get(colour)
-    if (depth, compression, filters, interlace) != (8, 0, 0, 0) or channels is None:
+    shape, rows = found
+    pixels = np.empty(shape, np.uint8)
+    return pixels if _unfilter(rows, shape.row, shape.channels, pixels.reshape(-1)) else None
+
+
+def decode_plain_to_unit(file: bytes) -> Pixels | None:
+    """As `decode_plain`, with numbers in [0, 1] as `to_unit` makes them."""
+    if (found := _inflate(file)) is None:
         return None
-    row = 1 + width * channels
-    if not width or not height or height * row > _MOST_VALUES or (data := _data(file)) is None:
-        return None
-    rows = _inflate(data, height * row)
-    pixels = np.empty(height * width * channels, np.uint8)
-    if rows is None or not _unfilter(np.frombuffer(rows, np.uint8), width * channels, channels, pixels):
-        return None
-    return pixels.reshape(height, width, channels)
+    shape, rows = found
+    numbers = np.empty(shape, np.float32)
+    return numbers if _unfilter_to_unit(rows, shape.row, shape.channels, numbers.reshape(-1)) else None
 
 
 def warm_up() -> None:
-    """Compile the loop, or load what was compiled, so that no request waits for it."""
-    _unfilter(np.frombuffer(b"\0\0", np.uint8), 1, 1, np.empty(1, np.uint8))
+    """Compile the loops, or load what was compiled, so that no request waits for it."""
+    file = encode(np.zeros((1, 1, 3), np.uint8))
+    decode_plain(file)
+    decode_plain_to_unit(file)
 
 
 def encode(pixels: NDArray[np.uint8], *, is_alone: bool = False) -> bytes:
@@ -65,33 +71,59 @@ def encode(pixels: NDArray[np.uint8], *, is_alone: bool = False) -> bytes:
     return bytes(imagecodecs.spng_encode(pixels, level=level))
 
 
-def _data(file: bytes) -> bytes | None:
-    """The contents of all IDAT chunks, where only few of them lie between IHDR and the end, and checksums are right."""
-    if zlib.crc32(file[12 : _DATA_START - 4]) != _CHECKSUM.unpack_from(file, _DATA_START - 4)[0]:
+class _Shape(NamedTuple):
+    """Of an image, as its first chunk gives it."""
+
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def row(self) -> int:
+        """Bytes of a row, without that which names its filter."""
+        return self.width * self.channels
+
+
+@lru_cache(maxsize=256)
+def _read_start(start: bytes) -> _Shape | None:
+    """What the signature and the first chunk say, where it is well: the same for all images of a kind."""
+    if not start.startswith(_START) or len(start) < _DATA_START:
         return None
-    parts, start = list[bytes](), _DATA_START
-    while start + 12 <= len(file) and len(parts) < _MOST_PARTS:
-        length, kind = _CHUNK.unpack_from(file, start)
-        end = start + 8 + length
-        chunk = file[start + 4 : end]
-        if end + 4 > len(file) or zlib.crc32(chunk) != _CHECKSUM.unpack_from(file, end)[0]:
-            return None
-        start = end + 4
-        if kind == b"IDAT":
-            parts.append(chunk[4:])
-        else:
-            return b"".join(parts) if kind == b"IEND" and length == 0 and start == len(file) else None
-    return None
+    width, height, depth, colour, compression, filters, interlace = _HEADER.unpack_from(start, len(_START))
+    channels = _CHANNELS.get(colour)
+    is_right = zlib.crc32(start[12:-4]) == _CHECKSUM.unpack(start[-4:])[0]
+    if not is_right or (depth, compression, filters, interlace) != (8, 0, 0, 0) or channels is None:
+        return None
+    shape = _Shape(height, width, channels)
+    return shape if height * width > 0 and height * (1 + shape.row) <= _MOST_VALUES else None
 
 
-def _inflate(data: bytes, size: int) -> bytes | None:
-    """What data decompress to, if it has just this size and nothing follows."""
-    stream = zlib.decompressobj()
+def _inflate(file: bytes) -> tuple[_Shape, NDArray[np.uint8]] | None:
+    """The shape of an image and its rows, filtered and flat, if the file holds just these."""
+    if (shape := _read_start(file[:_DATA_START])) is None or (data := _data(file)) is None:
+        return None
+    size, stream = shape.height * (1 + shape.row), zlib.decompressobj()
     try:
         rows = stream.decompress(data, size + 1)
     except zlib.error:
         return None
-    return rows if len(rows) == size and stream.eof and not stream.unused_data else None
+    if len(rows) != size or not stream.eof or stream.unused_data:
+        return None
+    return shape, np.frombuffer(rows, np.uint8)
+
+
+def _data(file: bytes) -> bytes | None:
+    """The contents of all IDAT chunks, where only few of them lie between IHDR and the end, and checksums are right."""
+    parts, start, last = list[bytes](), _DATA_START, len(file) - len(_END)
+    while start < last and len(parts) < _MOST_PARTS:
+        length, kind = _CHUNK.unpack_from(file, start)
+        end = start + 8 + length
+        chunk = file[start + 4 : end]
+        if kind != b"IDAT" or end + 4 > last or zlib.crc32(chunk) != _CHECKSUM.unpack_from(file, end)[0]:
+            return None
+        parts.append(chunk[4:])
+        start = end + 4
+    return b"".join(parts) if start == last and file.endswith(_END) else None
 
 
 @exact
@@ -132,6 +164,15 @@ def _unfilter(  # noqa: C901  (a loop for each filter: one for all takes twice a
         elif kind != 0:
             return False
     return True
+
+
+@exact
+def _unfilter_to_unit(rows: NDArray[np.uint8], size: int, channels: int, numbers: Pixels) -> bool:
+    """As `_unfilter`, and bring the bytes to scale: in one call, since to call takes as long as to compute."""
+    pixels = np.empty(len(numbers), np.uint8)
+    is_right = _unfilter(rows, size, channels, pixels)
+    divide_by_white(pixels, numbers)
+    return is_right
 
 
 @exact

@@ -1,24 +1,33 @@
-"""When the requests of one batch are answered."""
+"""When the requests of one batch are answered, and what is counted of them."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
-from service.express import Express
+from service.express import Express, Kind
+from service.telemetry import Telemetry
 
 
 class Computed:
     """A request as `Express` sees it once it is computed."""
 
-    def __init__(self, answered: list["Computed"]) -> None:
+    images, seconds = 2, 0.004
+
+    def __init__(self, answered: list["Computed"], status: int = 200) -> None:
         self._answered = answered
+        self.kind: Kind = "/encode", status, "mnist", "encode"
 
     def answer(self) -> None:
         self._answered.append(self)
 
 
+def express_with(telemetry: Telemetry) -> Express:
+    return Express(cast(Any, SimpleNamespace(telemetry=telemetry)))
+
+
 def test_a_batch_is_answered_in_one_go_as_soon_as_all_of_it_is_computed() -> None:
     async def scene() -> None:
-        express, answered = Express(cast(Any, None)), list[Computed]()
+        express, answered = express_with(Telemetry()), list[Computed]()
         rides = [Computed(answered) for _ in range(3)]
         for left, ride in zip((2, 1, 0), rides, strict=True):
             assert not answered
@@ -33,7 +42,7 @@ def test_a_batch_is_answered_in_one_go_as_soon_as_all_of_it_is_computed() -> Non
 
 def test_what_is_computed_does_not_wait_for_another_batch() -> None:
     async def scene() -> None:
-        express, answered = Express(cast(Any, None)), list[Computed]()
+        express, answered = express_with(Telemetry()), list[Computed]()
         express.under_way = 5
         rides = [Computed(answered) for _ in range(3)]
         for ride in rides:
@@ -41,5 +50,27 @@ def test_what_is_computed_does_not_wait_for_another_batch() -> None:
         assert not answered
         await asyncio.sleep(0)
         assert answered == rides
+
+    asyncio.run(scene())
+
+
+def test_every_request_of_a_batch_is_counted_before_any_is_answered() -> None:
+    telemetry = Telemetry()
+
+    class Checking(Computed):
+        def answer(self) -> None:
+            super().answer()
+            text = telemetry.render().decode()
+            assert 'hourglass_requests_total{method="POST",route="/encode",status="200"} 3.0' in text
+            assert 'hourglass_requests_total{method="POST",route="/encode",status="503"} 1.0' in text
+            assert 'hourglass_images_total{model="mnist",operation="encode"} 8.0' in text
+            assert 'hourglass_request_seconds_count{route="/encode"} 4.0' in text
+
+    async def scene() -> None:
+        express, answered = express_with(telemetry), list[Computed]()
+        for left, status in zip((3, 2, 1, 0), (200, 503, 200, 200), strict=True):
+            express.under_way = left
+            express.answer(cast(Any, Checking(answered, status)))
+        assert len(answered) == 4
 
     asyncio.run(scene())

@@ -4,7 +4,9 @@ import io
 import random
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service import png
+from service.arrays import to_unit
 from service.errors import ImageTooLarge, Refusal
-from service.images import decode
+from service.images import decode, decode_to_unit
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 3: 2}
@@ -126,10 +129,10 @@ EXTRA_CHUNKS = (
 )
 
 
-def outcome(case: Case) -> object:
+def outcome(case: Case, read: Callable[..., NDArray[Any]] = decode) -> object:
     """The pixels, or the refusal, in a form that can be compared."""
     try:
-        pixels = decode(case.file, case.height, case.width, case.channels, MAX_PIXELS)
+        pixels = read(case.file, case.height, case.width, case.channels, MAX_PIXELS)
     except Refusal as refusal:
         return type(refusal), refusal.detail
     return pixels.shape, pixels.dtype, pixels.tobytes()
@@ -148,6 +151,12 @@ def test_the_quick_way_gives_what_pillow_gives(seed: int, monkeypatch: pytest.Mo
     without = [outcome(case) for case in made]
     for case, quick, slow in zip(made, with_it, without, strict=True):
         assert quick == slow, case
+
+
+@pytest.mark.parametrize("seed", range(CASES // IN_ONE_TEST))
+def test_numbers_are_the_bytes_brought_to_scale(seed: int) -> None:
+    for case in cases(seed):
+        assert outcome(case, decode_to_unit) == outcome(case, lambda *args: to_unit(decode(*args))), case
 
 
 def test_many_of_these_files_take_the_quick_way_and_many_do_not() -> None:
