@@ -33,6 +33,8 @@ from service.workers import QUICK_VALUES
 
 _BODIES = {media_type.encode(): media_type for media_type in (JSON, PNG, NPY)}
 """The bodies that can be read quickly, by their `Content-Type`, which has no parameters."""
+_MOST_DIGITS = len(str(QUICK_BYTES))
+"""Of the length of a body that can be read quickly."""
 Kind: TypeAlias = tuple[str, int, str, str]
 """What is counted together: the route, the status, the model, and the operation."""
 Answered: TypeAlias = Callable[[int, Sequence[RawHeader], bytes], None]
@@ -54,6 +56,8 @@ class Express:
         call = self.parts.calls.find(scope)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if call is None or len(headers) != len(scope["headers"]) or b"content-encoding" in headers:
+            return None
+        if len(headers.get(b"content-length", b"")) > _MOST_DIGITS:
             return None
         content_type = _BODIES.get(headers.get(b"content-type", b""))
         size = sum(map(len, itertools.chain.from_iterable(scope["headers"])))
