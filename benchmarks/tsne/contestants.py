@@ -35,7 +35,7 @@ class Contestant:
         return prepare_environment(self.peer, pins if pins.exists() else None)
 
 
-OURS = Contestant("hourglass", "defaults (750 steps)")
+OURS = Contestant("hourglass", "defaults")
 CONTESTANTS = (
     OURS,
     Contestant("scikit_learn", "defaults (1,000 steps)"),

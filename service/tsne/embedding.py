@@ -20,6 +20,8 @@ from service.tsne.neighbours import find_neighbours
 Phase: TypeAlias = Literal["neighbours", "exaggeration", "refinement"]
 EXAGGERATED = 250
 """Steps of early exaggeration, in which neighbours pull more than they should, so that clusters find each other."""
+_STEPS, _STEPS_OF_MANY, _MANY = 750, 1000, 20_000
+"""Gradient steps of maps, and of those of more points, which take longer to come to rest."""
 _EVERY_S = 0.05
 
 
@@ -67,7 +69,7 @@ def embed(
     *,
     dimensions: Literal[2, 3] = 2,
     perplexity: float = DEFAULT_PERPLEXITY,
-    iterations: int = 750,
+    iterations: int | None = None,
     seed: int = 0,
     on_progress: OnProgress | None = None,
 ) -> Embedding:
@@ -80,7 +82,8 @@ def embed(
         dimensions: 2 or 3; in 3 the cost grows with the square of the number of samples.
         perplexity: Roughly how many neighbours each point minds: small shows fine grain, large shows the whole. It is
             lowered to (n_samples - 1) / 3 where there are too few samples for it.
-        iterations: Gradient steps, of which the first 250 are early exaggeration.
+        iterations: Gradient steps, of which the first 250 are early exaggeration; by default 750, and 1,000 for more
+            than 20,000 samples.
         seed: Of the noise that is added to the first places. Maps of different seeds differ little.
         on_progress: Called every 50 ms, or after each step that takes longer; what it returns as true stops the run.
 
@@ -101,7 +104,7 @@ class Run:
         features: Features,
         dimensions: Literal[2, 3],
         perplexity: float,
-        iterations: int,
+        iterations: int | None,
         seed: int,
         on_progress: OnProgress | None,
     ) -> None:
@@ -109,9 +112,11 @@ class Run:
             raise ValueError(f"t-SNE needs at least {MIN_POINTS} samples, got {len(features)}")
         if not np.isfinite(features).all():
             raise ValueError("t-SNE needs finite numbers")
-        self._features, self._dimensions, self._iterations, self._seed = features, dimensions, iterations, seed
+        self._features, self._dimensions, self._seed = features, dimensions, seed
+        by_default = _STEPS if len(features) <= _MANY else _STEPS_OF_MANY
+        self._iterations = by_default if iterations is None else iterations
         self._perplexity = min(perplexity, largest_perplexity(len(features)))
-        self._watch = _Watch(on_progress, iterations)
+        self._watch = _Watch(on_progress, self._iterations)
 
     def prepare(self) -> None:
         """Find what attracts each point, and where it begins."""

@@ -26,7 +26,7 @@ def embed_all(
     *,
     dimensions: Literal[2, 3] = 2,
     perplexity: float = DEFAULT_PERPLEXITY,
-    iterations: int = 750,
+    iterations: int | None = None,
     seed: int = 0,
     on_progress: Listener[Name] | None = None,
 ) -> dict[Name, Embedding]:
