@@ -65,7 +65,7 @@ class Ticket:
     admission: Admission
     images: int = 0
     bytes: int = 0
-    _started: float = 0.0
+    _started: float = field(default=0.0, init=False, repr=False)
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()

@@ -2,6 +2,9 @@
 
 Every parallel loop writes to places of its own and sums are taken in a fixed order, so that results depend on neither
 the number of threads nor their timing.
+
+What is on the disk is taken for as long as processor and file of its function are the same: whoever changes this module
+deletes `*.nb*` in the folders `__pycache__`, and no loop calls one of another file.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +28,8 @@ prange: Final[type[range]] = numba.prange
 """`range` whose turns are shared by threads."""
 
 if machine() in {"x86_64", "AMD64"} and numba.config.CPU_FEATURES is None:  # type: ignore[attr-defined]
-    # No gather instructions: where microcode guards them against data sampling, loads one by one take half as long.
+    # No gather instructions: where microcode guards them against data sampling, loads one by one take half as long. On
+    # processors without such a guard that was not measured.
     _host = get_host_cpu_features()  # type: ignore[no-untyped-call]
     numba.config.CPU_FEATURES = f"{_host},+prefer-no-gather"  # type: ignore[attr-defined]
 

@@ -6,6 +6,7 @@ way, as if this module were not there. So it knows how requests are answered, an
 
 import asyncio
 import itertools
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -31,11 +32,10 @@ from service.problems import answer_to
 from service.served import ServedModel
 from service.workers import QUICK_VALUES
 
+_log = logging.getLogger("hourglass.express")
 _BODIES = {media_type.encode(): media_type for media_type in (JSON, PNG, NPY)}
 """The bodies that can be read quickly, by their `Content-Type`, which has no parameters."""
-_MOST_DIGITS = len(str(QUICK_BYTES))
-"""Of the length of a body that can be read quickly."""
-Kind: TypeAlias = tuple[str, int, str, str]
+Series: TypeAlias = tuple[str, int, str, str]
 """What is counted together: the route, the status, the model, and the operation."""
 Answered: TypeAlias = Callable[[int, Sequence[RawHeader], bytes], None]
 """Takes the status, the headers and the body of an answer."""
@@ -57,7 +57,7 @@ class Express:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if call is None or len(headers) != len(scope["headers"]) or b"content-encoding" in headers:
             return None
-        if len(headers.get(b"content-length", b"")) > _MOST_DIGITS:
+        if int(headers.get(b"content-length", b"0")) > QUICK_BYTES:
             return None
         content_type = _BODIES.get(headers.get(b"content-type", b""))
         size = sum(map(len, itertools.chain.from_iterable(scope["headers"])))
@@ -96,15 +96,18 @@ class Express:
 
     def _answer_all(self) -> None:
         computed, self._computed = self._computed, []
-        self._count(computed)
+        try:
+            self._count(computed)
+        except Exception:
+            _log.exception("%d requests could not be counted", len(computed))
         for ride in computed:
             ride.answer()
 
     def _count(self, rides: "list[Ride]") -> None:
         """Count what ended, before anybody is answered: all that is alike at once, since each number takes a lock."""
-        telemetry, alike = self.parts.telemetry, defaultdict[Kind, list[Ride]](list)
+        telemetry, alike = self.parts.telemetry, defaultdict[Series, list[Ride]](list)
         for ride in rides:
-            alike[ride.kind].append(ride)
+            alike[ride.series].append(ride)
         for (route, status, model, operation), those in alike.items():
             telemetry.count_requests("POST", route, status, [ride.seconds for ride in those])
             telemetry.count_images(model, operation, sum(ride.images for ride in those))
@@ -143,8 +146,8 @@ class Ride:
         self._entry = operation.batcher(asked.model).submit(rows, asked.deadline, self._computed)
 
     @property
-    def kind(self) -> Kind:
-        """As what an ended request counts."""
+    def series(self) -> Series:
+        """Where it counts, once it has ended."""
         assert self._response is not None
         return self._call.path, self._response.status_code, self._asked.model.name, self._call.operation.name
 

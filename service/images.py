@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageDraw, ImageFont, WebPImagePlugin
 
 from service import png
-from service.arrays import BytePixels, Pixels, to_unit
+from service.arrays import BytePixels, to_unit
 from service.errors import ImageTooLarge, InvalidImage
 from service.framing import check_framing
 
@@ -81,19 +81,21 @@ def decode(
         plain = png.decode_plain(data)
         if plain is not None and plain.shape == (height, width, channels):
             return plain
-    return _decode(data, height, width, channels, max_pixels)
+    return _decode_with_pillow(data, height, width, channels, max_pixels)
 
 
-def decode_to_unit(file: bytes, height: int, width: int, channels: int, max_pixels: int) -> Pixels:
+def decode_to_unit(file: bytes, height: int, width: int, channels: int, max_pixels: int) -> NDArray[np.float32]:
     """As `decode`, with numbers in [0, 1]."""
     if height * width <= max_pixels:
         plain = png.decode_plain_to_unit(file)
         if plain is not None and plain.shape == (height, width, channels):
             return plain
-    return to_unit(_decode(file, height, width, channels, max_pixels))
+    return to_unit(_decode_with_pillow(file, height, width, channels, max_pixels))
 
 
-def _decode(data: bytes, height: int, width: int, channels: int, max_pixels: int | None) -> BytePixels:
+def _decode_with_pillow(
+    data: bytes, height: int, width: int, channels: int, max_pixels: int | None
+) -> NDArray[np.uint8]:
     check_framing(data)
     with _open(data, max_pixels) as image, _refusing_damage():
         stored, box = _load(image, _DRAFT_GAP * max(height, width))

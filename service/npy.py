@@ -52,7 +52,7 @@ def write_npy(array: NDArray[Any]) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_of(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """All before the numbers; remembered, since numpy writes it by way of Python's source."""
+    """All before the numbers; remembered, since numpy writes it as Python's source."""
     header = io.BytesIO()
     what = {"descr": npy_format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     npy_format.write_array_header_1_0(header, what)

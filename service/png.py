@@ -12,7 +12,6 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from service.arrays import BytePixels, Pixels, divide_by_white
 from service.compiled import exact
 
 _START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
@@ -32,7 +31,7 @@ _PACKET_BYTES = 1_000
 """What a packet of Ethernet has room for beside the headers of an answer and the frame of a PNG."""
 
 
-def decode_plain(file: bytes) -> BytePixels | None:
+def decode_plain(file: bytes) -> NDArray[np.uint8] | None:
     """Decode a small grey or RGB PNG of 8 bits -> (height, width, channels); None for any that is not surely well.
 
     It takes only files that every decoder reads alike: without interlacing, palette, transparency or any chunk
@@ -43,16 +42,16 @@ def decode_plain(file: bytes) -> BytePixels | None:
         return None
     shape, rows = found
     pixels = np.empty(shape, np.uint8)
-    return pixels if _unfilter(rows, shape.row, shape.channels, pixels.reshape(-1)) else None
+    return pixels if _unfilter(rows, shape.row_bytes, shape.channels, pixels.reshape(-1)) else None
 
 
-def decode_plain_to_unit(file: bytes) -> Pixels | None:
+def decode_plain_to_unit(file: bytes) -> NDArray[np.float32] | None:
     """As `decode_plain`, with numbers in [0, 1] as `to_unit` makes them."""
     if (found := _inflate(file)) is None:
         return None
     shape, rows = found
     numbers = np.empty(shape, np.float32)
-    return numbers if _unfilter_to_unit(rows, shape.row, shape.channels, numbers.reshape(-1)) else None
+    return numbers if _unfilter_to_unit(rows, shape.row_bytes, shape.channels, numbers.reshape(-1)) else None
 
 
 def warm_up() -> None:
@@ -79,8 +78,8 @@ class _Shape(NamedTuple):
     channels: int
 
     @property
-    def row(self) -> int:
-        """Bytes of a row, without that which names its filter."""
+    def row_bytes(self) -> int:
+        """Of a row, without that which names its filter."""
         return self.width * self.channels
 
 
@@ -95,14 +94,14 @@ def _read_start(start: bytes) -> _Shape | None:
     if not is_right or (depth, compression, filters, interlace) != (8, 0, 0, 0) or channels is None:
         return None
     shape = _Shape(height, width, channels)
-    return shape if height * width > 0 and height * (1 + shape.row) <= _MOST_VALUES else None
+    return shape if height * width > 0 and height * (1 + shape.row_bytes) <= _MOST_VALUES else None
 
 
 def _inflate(file: bytes) -> tuple[_Shape, NDArray[np.uint8]] | None:
     """The shape of an image and its rows, filtered and flat, if the file holds just these."""
     if (shape := _read_start(file[:_DATA_START])) is None or (data := _data(file)) is None:
         return None
-    size, stream = shape.height * (1 + shape.row), zlib.decompressobj()
+    size, stream = shape.height * (1 + shape.row_bytes), zlib.decompressobj()
     try:
         rows = stream.decompress(data, size + 1)
     except zlib.error:
@@ -167,11 +166,12 @@ def _unfilter(  # noqa: C901  (a loop for each filter: one for all takes twice a
 
 
 @exact
-def _unfilter_to_unit(rows: NDArray[np.uint8], size: int, channels: int, numbers: Pixels) -> bool:
+def _unfilter_to_unit(rows: NDArray[np.uint8], size: int, channels: int, numbers: NDArray[np.float32]) -> bool:
     """As `_unfilter`, and bring the bytes to scale: in one call, since to call takes as long as to compute."""
     pixels = np.empty(len(numbers), np.uint8)
     is_right = _unfilter(rows, size, channels, pixels)
-    divide_by_white(pixels, numbers)
+    for place in range(len(pixels)):
+        numbers[place] = np.float32(pixels[place]) / np.float32(255)
     return is_right
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from service.compiled import compiled, parallel, prange, use_widest_vectors
 
 _SHARES = 16
-"""Parts that the pairs in the plane are dealt out to, on however many threads; each sums forces of its own."""
+"""Parts that the pairs in the plane are dealt out to, each of which sums forces of its own: the most threads of use."""
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
@@ -32,39 +32,42 @@ class ExactRepulsion:
 
 
 @parallel
-def _repel_in_plane(places: NDArray[np.float32], forces: NDArray[np.float32], kernels: NDArray[np.float64]) -> None:
-    """Meet each pair once, two points at a time with all that come after them, which are then loaded half as often."""
+def _repel_in_plane(places: NDArray[np.float32], shares: NDArray[np.float32], totals: NDArray[np.float64]) -> None:
+    """Meet each pair once, two points at a time with all that come after them, which are then loaded half as often.
+
+    `shares` (16, 2, n) get forces that add up to those of all pairs, `totals` (16,) sums of kernels.
+    """
     xs, ys = places[0], places[1]
     for share in prange(_SHARES):
-        fxs, fys = forces[share, 0], forces[share, 1]
+        fxs, fys = shares[share, 0], shares[share, 1]
         fxs[:], fys[:] = _ZERO, _ZERO
         total = np.float64(0)
         for i in range(2 * share, len(xs) - 1, 2 * _SHARES):
             total += _meet(xs, ys, i, fxs, fys)
-        kernels[share] = 2 * total
+        totals[share] = 2 * total
 
 
 @compiled
 def _meet(
     xs: NDArray[np.float32], ys: NDArray[np.float32], i: int, fxs: NDArray[np.float32], fys: NDArray[np.float32]
 ) -> np.float32:
-    """Let points i, i + 1 and all after them push each other; add to the forces, and return the sum of kernels."""
+    """Let points i and i + 1 push each other and all after them; add to the forces, and return the sum of kernels."""
     use_widest_vectors()
-    x, y, z, w = xs[i], ys[i], xs[i + 1], ys[i + 1]
-    total, ax, ay = _push(x - z, y - w)
-    bx, by = -ax, -ay
+    x0, y0, x1, y1 = xs[i], ys[i], xs[i + 1], ys[i + 1]
+    total, fx0, fy0 = _push(x0 - x1, y0 - y1)
+    fx1, fy1 = -fx0, -fy0
     after_xs, after_ys, after_fxs, after_fys = xs[i + 2 :], ys[i + 2 :], fxs[i + 2 :], fys[i + 2 :]
     for j in range(len(after_xs)):
-        px, py, qx, qy = after_xs[j], after_ys[j], after_fxs[j], after_fys[j]
-        kernel, fx, fy = _push(x - px, y - py)
-        other, gx, gy = _push(z - px, w - py)
-        total += kernel + other
-        ax, ay, bx, by = ax + fx, ay + fy, bx + gx, by + gy
-        after_fxs[j], after_fys[j] = qx - fx - gx, qy - fy - gy
-    fxs[i] += ax
-    fys[i] += ay
-    fxs[i + 1] += bx
-    fys[i + 1] += by
+        x, y, fx, fy = after_xs[j], after_ys[j], after_fxs[j], after_fys[j]  # at once, else it is not done in vectors
+        kernel0, gx0, gy0 = _push(x0 - x, y0 - y)
+        kernel1, gx1, gy1 = _push(x1 - x, y1 - y)
+        total += kernel0 + kernel1
+        fx0, fy0, fx1, fy1 = fx0 + gx0, fy0 + gy0, fx1 + gx1, fy1 + gy1
+        after_fxs[j], after_fys[j] = fx - gx0 - gx1, fy - gy0 - gy1
+    fxs[i] += fx0
+    fys[i] += fy0
+    fxs[i + 1] += fx1
+    fys[i + 1] += fy1
     return total
 
 

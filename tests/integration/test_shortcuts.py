@@ -31,6 +31,7 @@ from service.app import Hourglass, create_app
 from service.bundle import Bundle
 from service.express import Express
 from service.heads import Head
+from service.inputs import QUICK_BYTES
 from service.media import IMAGE_ANSWERS, LATENT_ANSWERS
 from service.parts import Parts
 from service.protocol import ExpressProtocol
@@ -804,6 +805,7 @@ def test_plain_requests_take_the_express_way_and_others_do_not(ways: Ways, path:
         assert not any(ways.express.taken)
     ways.express.taken.clear()
     ways.ask(Case(path, good.content, NPY, "unknown=1"))
+    ways.ask(Case(path, b"{}" + b" " * QUICK_BYTES, JSON))
     assert ways.express.taken == []
 
 
@@ -859,6 +861,8 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(ways: Ways, is_expr
     one, express = raw(ways.good["/encode"]), ways.express
     ways.prime("/encode", "")
     express.taken.clear()
+    left = 'hourglass_requests_total{method="POST",route="/encode",status="400"}'
+    before = express.metrics().get(left, 0)
     with busy(express.parts):
         with express.connect() as connection:
             connection.sendall(one if is_express else one[:-1])
@@ -870,6 +874,7 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(ways: Ways, is_expr
             assert express.taken == ([True] if is_express else [])
         wait_until(lambda: express.metrics()["hourglass_queue_images"] == 0, seconds=10)
         assert express.metrics()["hourglass_buffered_bytes"] == 0
+        wait_until(lambda: express.metrics().get(left, 0) == before + 1)
     assert express.send(one)[0].status == 200
 
 

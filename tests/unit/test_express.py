@@ -4,7 +4,9 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from service.express import Express, Kind
+import pytest
+
+from service.express import Express, Series
 from service.telemetry import Telemetry
 
 
@@ -15,7 +17,7 @@ class Computed:
 
     def __init__(self, answered: list["Computed"], status: int = 200) -> None:
         self._answered = answered
-        self.kind: Kind = "/encode", status, "mnist", "encode"
+        self.series: Series = "/encode", status, "mnist", "encode"
 
     def answer(self) -> None:
         self._answered.append(self)
@@ -74,3 +76,18 @@ def test_every_request_of_a_batch_is_counted_before_any_is_answered() -> None:
         assert len(answered) == 4
 
     asyncio.run(scene())
+
+
+def test_a_batch_that_cannot_be_counted_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    answered = list[Computed]()
+
+    class Full(Telemetry):
+        def count_requests(self, *_: object) -> None:
+            raise OSError("no space left on the device")
+
+    async def scene() -> None:
+        express_with(Full()).answer(cast(Any, Computed(answered)))
+
+    asyncio.run(scene())
+    assert len(answered) == 1
+    assert "1 requests could not be counted" in caplog.text

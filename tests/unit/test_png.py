@@ -157,6 +157,7 @@ def test_the_quick_way_gives_what_pillow_gives(seed: int, monkeypatch: pytest.Mo
 def test_numbers_are_the_bytes_brought_to_scale(seed: int) -> None:
     for case in cases(seed):
         assert outcome(case, decode_to_unit) == outcome(case, lambda *args: to_unit(decode(*args))), case
+        assert (png.decode_plain_to_unit(case.file) is None) == (png.decode_plain(case.file) is None), case
 
 
 def test_many_of_these_files_take_the_quick_way_and_many_do_not() -> None:

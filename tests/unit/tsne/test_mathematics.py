@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
+from service.compiled import threads, use_threads
 from service.tsne.affinities import Affinities, calibrate
 from service.tsne.descent import Descent, attract, divergence_from
 from service.tsne.exact import ExactRepulsion
@@ -138,6 +139,22 @@ def test_exact_repulsion_is_the_sum_over_all_pairs(dimensions: int, count: int) 
     expected = (kernel**2 * apart).sum(axis=2)
     assert kernels + count == pytest.approx(kernel.sum(), rel=1e-6)
     np.testing.assert_allclose(forces, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_exact_repulsion_is_the_same_on_any_number_of_threads(dimensions: int) -> None:
+    places, found = (np.random.default_rng(0).normal(size=(dimensions, 2001)) * 20).astype(np.float32), []
+    most = threads()
+    try:
+        for count in sorted({1, min(2, most), most}):
+            use_threads(count)
+            forces = np.empty_like(places)
+            found.append((ExactRepulsion(2001)(places, forces), forces))
+    finally:
+        use_threads(most)
+    for kernels, forces in found[1:]:
+        assert kernels == found[0][0]
+        np.testing.assert_array_equal(forces, found[0][1])
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
