@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service import memory
-from service.arrays import Latents, Pixels, to_unit
+from service.arrays import Latents, Pixels, mean_squared_errors, to_unit
 from service.batcher import Batcher, Batching, Numbers
 from service.bundle import QUANTILE_PROBABILITIES, Bundle
 from service.deadline import Deadline
@@ -164,10 +163,3 @@ def check_finite(pixels: Pixels) -> None:
         rows = np.flatnonzero(~finite)[:MAX_FAULTS]
         faults = [Fault("too far from the latents of images", f"#/latents/{row}") for row in rows]
         raise OutOfRange("A latent is so far from those of images that its image is not finite.", faults)
-
-
-def mean_squared_errors(pixels: Pixels, reconstructions: Pixels) -> NDArray[np.float64]:
-    """`(batch, height, width, channels)` twice -> (batch,), the mean squared difference per value."""
-    differences = (pixels - reconstructions).reshape(len(pixels), -1).astype(np.float64)
-    errors: NDArray[np.float64] = np.vecdot(differences, differences) / differences.shape[1]
-    return errors

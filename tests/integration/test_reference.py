@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.arrays import to_unit
+from service.arrays import mean_squared_errors, to_unit
 from service.bundle import Bundle
-from service.served import mean_squared_errors
 from tests.integration.conftest import Subject, open_image, place, problem, serving_here, sign
 
 PAGES = ("reference", "reference/images", "reference/images/0", "report")

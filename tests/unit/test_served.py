@@ -8,13 +8,13 @@ from shutil import copytree
 import numpy as np
 import pytest
 
-from service.arrays import to_unit
+from service.arrays import mean_squared_errors, to_unit
 from service.batcher import Batching
 from service.bundle import QUANTILE_PROBABILITIES, Bundle
 from service.deadline import Deadline
 from service.errors import InvalidBundle, OutOfRange
 from service.inputs import InputLimits
-from service.served import ServedModel, mean_squared_errors
+from service.served import ServedModel
 from service.workers import Workers
 
 BATCHING = Batching(max_batch_size=100)
