@@ -103,13 +103,13 @@ class ServedModel:
         """
         bundle.verify()
         autoencoder, images = bundle.autoencoder, to_unit(bundle.golden.images)
-        pool = workers.model
+        pool, at_once = workers.model, workers.model.count + 1  # a thread that falls free finds a batch at hand
         loaded = cls(
             bundle,
             workers,
-            encoding=Batcher.warm(autoencoder.encode, images, pool, batching, pool.count),
-            decoding=Batcher.warm(autoencoder.decode, autoencoder.encode(images), pool, batching, pool.count),
-            reconstructing=Batcher.warm(autoencoder.reconstruct, images, pool, batching, pool.count),
+            encoding=Batcher.warm(autoencoder.encode, images, pool, batching, at_once),
+            decoding=Batcher.warm(autoencoder.decode, autoencoder.encode(images), pool, batching, at_once),
+            reconstructing=Batcher.warm(autoencoder.reconstruct, images, pool, batching, at_once),
             limits=limits,
         )
         memory.let_go_of_code()
