@@ -109,8 +109,8 @@ class Batcher:
 
     Without a delay a batch is whatever waits when the model falls free: a lone request is computed at once, and under
     load batches grow by themselves. Every request may fill an equal share of a batch, and those that want more take
-    turns at the rest: a single image is in the next batch, however many images another request holds. How much
-    waits is bounded by `Admission`, before it comes here.
+    turns at the rest: a single image is in the next batch that is put together, however many images another request
+    holds. How much waits is bounded by `Admission`, before it comes here.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ class Express:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if call is None or len(headers) != len(scope["headers"]) or b"content-encoding" in headers:
             return None
-        if int(headers.get(b"content-length", b"0")) > QUICK_BYTES:
+        if int(headers.get(b"content-length", b"0")) > QUICK_BYTES:  # a number, which the parser has seen to
             return None
         content_type = _BODIES.get(headers.get(b"content-type", b""))
         size = sum(map(len, itertools.chain.from_iterable(scope["headers"])))
