@@ -3,7 +3,7 @@
 The first axis is always the batch. Images keep their channels as the last axis (1: grey, 3: RGB).
 """
 
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,11 @@ def to_unit(pixels: BytePixels) -> Pixels:
     numbers = np.empty(pixels.shape, np.float32)
     _bring_to_unit(pixels.reshape(-1), numbers.reshape(-1))
     return numbers
+
+
+def in_numbers(images: Pixels | BytePixels) -> Pixels:
+    """Images as numbers in [0, 1], same shape; numbers are given as they are."""
+    return to_unit(cast(BytePixels, images)) if images.dtype == np.uint8 else cast(Pixels, images)
 
 
 def mean_squared_errors(pixels: Pixels, reconstructions: Pixels) -> NDArray[np.float64]:

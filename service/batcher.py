@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from service.arrays import BytePixels, in_numbers
 from service.deadline import Deadline
 from service.errors import InternalError
 
@@ -19,6 +20,8 @@ _log = logging.getLogger("hourglass.batcher")
 
 Numbers: TypeAlias = NDArray[np.float32]
 """A batch of anything that a model takes or gives: the first axis counts."""
+Rows: TypeAlias = Numbers | BytePixels
+"""What one request asks to be computed."""
 Call: TypeAlias = Callable[[Numbers], Numbers]
 Answers: TypeAlias = list[Numbers]
 """The answers for the rows of one request, in order: a part from each batch that held some of them."""
@@ -47,7 +50,7 @@ class Entry:
 
     __slots__ = ("_answers", "_done", "_unanswered", "arrived", "deadline", "rows", "taken")
 
-    def __init__(self, rows: Numbers, deadline: Deadline, done: Done) -> None:
+    def __init__(self, rows: Rows, deadline: Deadline, done: Done) -> None:
         self.rows, self.deadline, self.arrived = rows, deadline, time.monotonic()
         self.taken, self._unanswered = 0, len(rows)
         self._answers: dict[int, Numbers] = {}
@@ -94,7 +97,7 @@ class Part(NamedTuple):
 
     entry: Entry
     start: int
-    rows: Numbers
+    rows: Rows
 
 
 class _Computing(NamedTuple):
@@ -140,7 +143,7 @@ class Batcher:
             inline_rows = size
         return cls(call, pool, batching, inline_rows, most_at_once)
 
-    def submit(self, rows: Numbers, deadline: Deadline, done: Done) -> Entry:
+    def submit(self, rows: Rows, deadline: Deadline, done: Done) -> Entry:
         """Let rows be computed, `(rows, ...)`; `done` is called on the event loop, and must not raise.
 
         It is told `DeadlineExceeded` where that passed before all rows were computed, `InternalError` where the batcher
@@ -152,7 +155,7 @@ class Batcher:
         self._begin()
         return entry
 
-    async def run(self, rows: Numbers, deadline: Deadline) -> Answers:
+    async def run(self, rows: Rows, deadline: Deadline) -> Answers:
         """Compute rows; a caller that is cancelled waits no more.
 
         Raises:
@@ -258,9 +261,10 @@ class Batcher:
 
     async def _compute(self, batch: list[Part]) -> None:
         """Answer everybody in a batch; where it fails, compute each request's rows apart, so that none harms others."""
-        rows = batch[0].rows if len(batch) == 1 else np.concatenate([part.rows for part in batch])
+        parts = [part.rows for part in batch]
+        count = sum(map(len, parts))
         try:
-            answers = await self._call_model(rows)
+            answers = await self._call_model(parts, count)
         except Exception as error:
             if len(batch) == 1:
                 batch[0].entry.end(error)
@@ -268,19 +272,23 @@ class Batcher:
                 for part in batch:
                     await self._compute([part])
             return
-        if len(answers) != len(rows):
-            raise ValueError(f"the model gave {len(answers)} answers for {len(rows)} rows")
+        if len(answers) != count:
+            raise ValueError(f"the model gave {len(answers)} answers for {count} rows")
         begin = 0
         for entry, start, own in batch:
             entry.answer(start, answers[begin : begin + len(own)])
             begin += len(own)
 
-    async def _call_model(self, rows: Numbers) -> Numbers:
-        if len(rows) > self.inline_rows:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._call, rows)
+    async def _call_model(self, parts: list[Rows], count: int) -> Numbers:
+        if count > self.inline_rows:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._call_with, parts)
         if self._waiting:
             await asyncio.sleep(0)  # let the event loop do other things between two batches
-        return self._call(rows)
+        return self._call_with(parts)
+
+    def _call_with(self, parts: list[Rows]) -> Numbers:
+        numbers = [in_numbers(rows) for rows in parts]
+        return self._call(numbers[0] if len(numbers) == 1 else np.concatenate(numbers))
 
 
 def _seconds(call: Call, batch: Numbers) -> float:

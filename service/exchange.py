@@ -47,12 +47,17 @@ class Exchange:
 
     @asynccontextmanager
     async def inputs(self, takes: frozenset[Kind]) -> AsyncIterator[Inputs]:
-        """Admit the request, read its body, and hold its places in the queue until the block ends.
+        """Admit the request, read its body, and hold its places in the queue until the block ends; images are numbers.
 
         Raises:
             Refusal: What is wrong with the body, or `Overloaded`, or `DeadlineExceeded`.
             ClientDisconnect: The client left.
         """
+        async with self._inputs_as_sent(takes) as inputs:
+            yield await self.parts.workers.run(inputs.in_numbers, inputs.images.size)
+
+    @asynccontextmanager
+    async def _inputs_as_sent(self, takes: frozenset[Kind]) -> AsyncIterator[Inputs]:
         reader, content_type = self.model.reader(takes), header(self.scope, b"content-type")
         media_type = reader.check_media_type(content_type)
         with self.parts.admission.admit() as ticket, self.in_time() as block:
@@ -81,7 +86,7 @@ class Exchange:
         call = Call(operation, self.choice, self.scope["route"])
         self.parts.calls.remember(self.scope, call)
         media_type = self.negotiate(operation.offers)
-        async with self.inputs(operation.takes) as inputs:
+        async with self._inputs_as_sent(operation.takes) as inputs:
             asked = Asked(self.model, inputs, media_type, self.deadline)
             computed = await operation.batcher(self.model).run(asked.rows, self.deadline)
             values = sum(part.size for part in computed)

@@ -21,11 +21,12 @@ from service.answer import RawHeader
 from service.batcher import Answers
 from service.context import MAX_HEADER_BYTES, own_headers, request_id_of
 from service.deadline import Deadline
-from service.errors import NotAcceptable
+from service.errors import NotAcceptable, Overloaded
 from service.heads import Head, Heads
-from service.inputs import QUICK_BYTES
+from service.inputs import QUICK_ARRAY_BYTES, QUICK_BYTES
 from service.media import JSON, NPY, PNG
 from service.negotiation import negotiate
+from service.npy import Bytes
 from service.operation import Asked
 from service.parts import Parts
 from service.problems import answer_to
@@ -35,6 +36,8 @@ from service.workers import QUICK_VALUES
 _log = logging.getLogger("hourglass.express")
 _BODIES = {media_type.encode(): media_type for media_type in (JSON, PNG, NPY)}
 """The bodies that can be read quickly, by their `Content-Type`, which has no parameters."""
+MOST_BYTES = {JSON: QUICK_BYTES, PNG: QUICK_BYTES, NPY: QUICK_ARRAY_BYTES}
+"""How long they may be."""
 Series: TypeAlias = tuple[str, int, str, str]
 """What is counted together: the route, the status, the model, and the operation."""
 Answered: TypeAlias = Callable[[int, Sequence[RawHeader], bytes], None]
@@ -57,11 +60,11 @@ class Express:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if call is None or len(headers) != len(scope["headers"]) or b"content-encoding" in headers:
             return None
-        if int(headers.get(b"content-length", b"0")) > QUICK_BYTES:  # a number, which the parser has seen to
-            return None
         content_type = _BODIES.get(headers.get(b"content-type", b""))
         size = sum(map(len, itertools.chain.from_iterable(scope["headers"])))
         if content_type is None or size > MAX_HEADER_BYTES:
+            return None
+        if int(headers.get(b"content-length", b"0")) > MOST_BYTES[content_type]:  # a number: the parser has seen to it
             return None
         accept, request_id = (headers.get(name, b"").decode("latin-1") for name in (b"accept", b"x-request-id"))
         try:
@@ -70,7 +73,18 @@ class Express:
             return None
         return Head(call, content_type, media_type, request_id, target)
 
-    def begin(self, head: Head, body: bytes, answered: Answered) -> "Ride | None":
+    def expect(self, length: int) -> Ticket | None:
+        """Hold the bytes of a body of which a part is still to come; None where there is no room for them."""
+        if length > self.parts.settings.max_body_bytes:
+            return None
+        ticket = self.parts.admission.admit()
+        try:
+            ticket.hold_bytes(length)
+        except Overloaded:
+            return None
+        return ticket
+
+    def begin(self, head: Head, body: Bytes, answered: Answered) -> "Ride | None":
         """Take a request, which calls `answered` later and once; or return None, and it must go the longer way."""
         parts, choice = self.parts, head.call.choice
         model = parts.registry.find(choice.name, choice.version)
@@ -112,15 +126,15 @@ class Express:
             telemetry.count_requests("POST", route, status, [ride.seconds for ride in those])
             telemetry.count_images(model, operation, sum(ride.images for ride in those))
 
-    def _read(self, head: Head, model: ServedModel, body: bytes, ticket: Ticket) -> Asked | None:
+    def _read(self, head: Head, model: ServedModel, body: Bytes, ticket: Ticket) -> Asked | None:
         reader = model.reader(head.call.operation.takes)
-        if head.content_type not in reader.media_types or len(body) > QUICK_BYTES:
+        if head.content_type not in reader.media_types:
             return None
         deadline = Deadline.after(self.parts.settings.request_timeout_s)
         ticket.__enter__()
         ticket.hold_bytes(len(body))
         inputs = reader.read_quickly(head.content_type, body)
-        if inputs is None or (size := inputs.size) * model.most_values > QUICK_VALUES:
+        if inputs is None or (size := inputs.size) * head.call.operation.answer_values(model) > QUICK_VALUES:
             return None
         ticket.hold_images(size)
         return Asked(model, inputs, head.media_type, deadline)

@@ -7,6 +7,8 @@ depends on nothing but those bytes, so it is remembered: nothing is understood i
 from dataclasses import dataclass, field
 
 from service.calls import Call
+from service.media import NPY
+from service.npy import Bytes
 
 _END = b"\r\n\r\n"
 _LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
@@ -42,14 +44,19 @@ class Known:
     """All behind them, with the empty line."""
     head: Head
 
-    def body_behind(self, data: bytes) -> bytes | None:
-        """The body of what is one whole request with this head, and its own length; None for anything else."""
+    def body_behind(self, data: bytes) -> Bytes | None:
+        """The body of what is one whole request with this head, and its own length; None for anything else.
+
+        An array is not copied: it may be large.
+        """
         first = len(self.start)
         last = data.find(b"\r", first, first + _MOST_DIGITS + 1)
         if last < 0 or not data.startswith(self.start) or not data.startswith(self.rest, last):
             return None
-        digits, body = data[first:last], data[last + len(self.rest) :]
-        return body if digits.isdigit() and int(digits) == len(body) else None
+        digits, begin = data[first:last], last + len(self.rest)
+        if not digits.isdigit() or int(digits) != len(data) - begin:
+            return None
+        return memoryview(data)[begin:] if self.head.content_type == NPY else data[begin:]
 
 
 @dataclass(slots=True)

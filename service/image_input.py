@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.arrays import Pixels, to_unit
+from service.arrays import BytePixels, Pixels
 from service.deadline import Deadline
 from service.errors import MAX_FAULTS, Fault, InvalidBody, InvalidImage, OutOfRange, Refusal, TooManyImages, WrongShape
 from service.images import decode_to_unit
@@ -93,8 +93,10 @@ class ImageReader:
         image = self.image
         return read_images(body, (image.height, image.width, image.channels), self.max_images, max_values)
 
-    def from_array(self, array: NDArray[Any]) -> Pixels:
+    def from_array(self, array: NDArray[Any]) -> Pixels | BytePixels:
         """An array of uint8 in 0 to 255 or floats in [0, 1], shaped (n, height, width[, channels]) or (n, pixels).
+
+        Bytes stay bytes, and stay where they lie.
 
         Raises:
             WrongShape: Of another shape or dtype.
@@ -106,7 +108,7 @@ class ImageReader:
         self._check_count(len(array))
         pixels = array.reshape(len(array), image.height, image.width, image.channels)
         if array.dtype == np.uint8:
-            return to_unit(pixels)
+            return pixels
         if array.dtype.kind != "f":
             raise WrongShape("Expected an array of uint8 (0 to 255) or of floats (0 to 1).")
         if not _is_within(pixels, 1.0):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.arrays import Latents, Pixels
+from service.arrays import BytePixels, Latents, Pixels, in_numbers
 from service.deadline import Deadline
 from service.errors import InvalidBody, Refusal, UnsupportedMediaType
 from service.form import boundary_of, read_form
@@ -19,10 +19,10 @@ from service.labels import id_of_file, read_ids, read_labels
 from service.latent_input import LatentReader
 from service.manifest import ImageFormat
 from service.media import IMAGE_BODIES, JSON, LATENT_BODIES, MULTIPART, NPY, PNG, SEVERAL_IMAGE_BODIES
-from service.npy import read_npy
+from service.npy import Bytes, read_npy
 
 QUICK_BYTES = 2**15
-_QUICK_ARRAY_BYTES = 2**18
+QUICK_ARRAY_BYTES = 2**18
 """An array is read in far less time than as many bytes of text, and in less than going to a thread and back takes."""
 _NO_PIXELS, _NO_LATENTS = np.empty((0, 0, 0, 0), np.float32), np.empty((0, 0), np.float32)
 
@@ -56,7 +56,8 @@ class Inputs(NamedTuple):
     """A body that was read: images, latents, or the wish for the reference, with labels and ids if there were some."""
 
     kind: Kind
-    pixels: Pixels = _NO_PIXELS
+    images: Pixels | BytePixels = _NO_PIXELS
+    """As bytes where they were sent so: they become numbers beside the model, off the event loop."""
     latents: Latents = _NO_LATENTS
     labels: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
@@ -64,7 +65,16 @@ class Inputs(NamedTuple):
     @property
     def size(self) -> int:
         """How many images or latents the body holds."""
-        return len(self.pixels) + len(self.latents)
+        return len(self.images) + len(self.latents)
+
+    @property
+    def pixels(self) -> Pixels:
+        """The images as numbers in [0, 1]."""
+        return in_numbers(self.images)
+
+    def in_numbers(self) -> "Inputs":
+        """The same with images that are numbers."""
+        return self._replace(images=self.pixels)
 
 
 @dataclass(frozen=True)
@@ -111,23 +121,24 @@ class BodyReader:
             raise UnsupportedMediaType(f"Send a Content-Type among {offered}.", headers={"Accept-Post": offered})
         return media_type
 
-    def read_quickly(self, media_type: str, body: bytes) -> Inputs | None:
+    def read_quickly(self, media_type: str, body: Bytes) -> Inputs | None:
         """Read a small body in some 200 us at most, so that the event loop can; None where `read` has to.
 
         That is so where anything may take longer, or is wrong. It is made of the parts of `read`, so that it accepts
         nothing that `read` refuses.
         """
-        if len(body) > (_QUICK_ARRAY_BYTES if media_type == NPY else QUICK_BYTES):
+        if len(body) > (QUICK_ARRAY_BYTES if media_type == NPY else QUICK_BYTES):
             return None
         try:
-            if media_type == JSON:
-                return self._read_numbers(body)
             if media_type == NPY:
                 array = read_npy(body)
                 is_slow = array.dtype.itemsize == 2 and len(body) > QUICK_BYTES  # half floats: 10 ns each
                 return None if is_slow else self._of_array(array)
+            body = bytes(body)
+            if media_type == JSON:
+                return self._read_numbers(body)
             if media_type == PNG and is_small_png(body):
-                return Inputs(Kind.IMAGES, pixels=self.images.from_file(body))
+                return Inputs(Kind.IMAGES, images=self.images.from_file(body))
         except Refusal:
             pass
         return None
@@ -145,7 +156,7 @@ class BodyReader:
             return self._of_array(read_npy(body))
         if media_type == MULTIPART:
             return self._read_form(body, boundary_of(content_type), deadline)
-        return Inputs(Kind.IMAGES, pixels=self.images.from_files([body], deadline))
+        return Inputs(Kind.IMAGES, images=self.images.from_files([body], deadline))
 
     def _read_json(self, body: bytes, deadline: Deadline) -> Inputs:
         if (plain := self._read_plainly(body)) is not None:
@@ -161,7 +172,7 @@ class BodyReader:
             return _reference(document.get("reference"), labels, ids)
         if chosen == ["latents"]:
             return Inputs(Kind.LATENTS, latents=self.latents.from_json(document), labels=labels, ids=ids)
-        return Inputs(Kind.IMAGES, pixels=self.images.from_json(document, deadline), labels=labels, ids=ids)
+        return Inputs(Kind.IMAGES, images=self.images.from_json(document, deadline), labels=labels, ids=ids)
 
     def _read_plainly(self, body: bytes) -> Inputs | None:
         """The images of a JSON body that holds nothing but their numbers, and is right."""
@@ -183,7 +194,7 @@ class BodyReader:
         holds_latents = array.ndim == 2 and array.shape[1] == self.latents.latent_dim
         if Kind.IMAGES not in self.takes or (Kind.LATENTS in self.takes and holds_latents):
             return Inputs(Kind.LATENTS, latents=self.latents.from_array(array))
-        return Inputs(Kind.IMAGES, pixels=self.images.from_array(array))
+        return Inputs(Kind.IMAGES, images=self.images.from_array(array))
 
     def _read_form(self, body: bytes, boundary: str, deadline: Deadline) -> Inputs:
         form = read_form(body, boundary, self.images.max_images)
@@ -197,7 +208,7 @@ class BodyReader:
             ids = read_ids(self._field(Kind.IDS, text), self.images.max_images)
         elif Kind.IDS in self.takes:
             ids = tuple(map(id_of_file, form.names))
-        return Inputs(Kind.IMAGES, pixels=self.images.from_files(form.files, deadline), labels=labels, ids=ids)
+        return Inputs(Kind.IMAGES, images=self.images.from_files(form.files, deadline), labels=labels, ids=ids)
 
     def _field(self, kind: Kind, text: str) -> JsonObject:
         """A text field of a form, as if it were a member of a JSON body."""

@@ -3,13 +3,16 @@
 import io
 import tokenize
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from service.errors import MalformedArray
+
+Bytes: TypeAlias = bytes | memoryview
+"""A file, or what holds one."""
 
 _MAX_HEADER = 4096
 _VERSIONS = {(1, 0), (2, 0), (3, 0)}
@@ -26,7 +29,7 @@ _HEADER_ERRORS = (
 )
 
 
-def read_npy(body: bytes) -> NDArray[Any]:
+def read_npy(body: Bytes) -> NDArray[Any]:
     """The array of numbers in a `.npy` file, as a view on its bytes; nothing is allocated and nothing unpickled.
 
     Raises:
@@ -59,10 +62,10 @@ def _header_of(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     return header.getvalue()
 
 
-def _head_of(body: bytes) -> bytes:
+def _head_of(body: Bytes) -> bytes:
     """All before the numbers, by the length that stands there; whatever it is, where it is none."""
     start = 10 if body[6:7] == b"\x01" else 12
-    return body[: start + min(int.from_bytes(body[8:start], "little"), _MAX_HEADER)]
+    return bytes(body[: start + min(int.from_bytes(body[8:start], "little"), _MAX_HEADER)])
 
 
 @lru_cache(maxsize=64)
@@ -77,7 +80,7 @@ def _read_header(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int
 
 
 def _view(
-    body: bytes, start: int, shape: tuple[int, ...], dtype: np.dtype[Any], in_fortran_order: bool
+    body: Bytes, start: int, shape: tuple[int, ...], dtype: np.dtype[Any], in_fortran_order: bool
 ) -> NDArray[Any]:
     count = 1
     for side in shape:  # Python's integers, since a hostile shape may overflow numpy's

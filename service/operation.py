@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from service.answer import Answer
-from service.batcher import Batcher, Numbers
+from service.batcher import Batcher, Numbers, Rows
 from service.deadline import Deadline
 from service.inputs import Inputs, Kind
 from service.served import ServedModel
@@ -23,9 +23,9 @@ class Asked:
     deadline: Deadline
 
     @property
-    def rows(self) -> Numbers:
+    def rows(self) -> Rows:
         """The images or latents, whichever there are."""
-        return self.inputs.pixels if self.inputs.kind == Kind.IMAGES else self.inputs.latents
+        return self.inputs.images if self.inputs.kind == Kind.IMAGES else self.inputs.latents
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,10 @@ class Operation(ABC):
     @abstractmethod
     def batcher(self, model: ServedModel) -> Batcher:
         """Where a model computes it."""
+
+    @abstractmethod
+    def answer_values(self, model: ServedModel) -> int:
+        """Numbers in the answer for one row."""
 
     @abstractmethod
     def answer(self, asked: Asked, computed: Numbers) -> Answer:

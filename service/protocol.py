@@ -2,25 +2,39 @@
 
 For a small request, parsing its head, starting a task, passing messages through coroutines and checking each header of
 the answer take longer than the model. Parsing, connections, pipelining and everything unusual stay uvicorn's: only a
-request that came in one piece, on a connection on which nothing else is under way, is offered to `Express` before its
-task would start. The head of one that was taken is remembered; where it comes again, the parser is passed by as well.
+request whose body is there, or comes within a moment, on a connection on which nothing else is under way, is offered to
+`Express` before its task would start. The head of one that was taken, and came in one piece, is remembered; where it
+comes again, the parser is passed by as well.
 """
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
+from service.admission import Ticket
 from service.answer import RawHeader
-from service.context import MAX_HEADER_BYTES
-from service.express import Express, Ride
+from service.express import MOST_BYTES, Express, Ride
 from service.heads import Head, Known
-from service.inputs import QUICK_BYTES
+from service.npy import Bytes
 
-_MOST_BYTES = MAX_HEADER_BYTES + QUICK_BYTES
-"""Of a request that `Express` may take; the body of a larger one is not copied for nothing."""
+_MOMENT_S = 0.05
+"""How long the rest of a body may take to come: many clients send it apart from the head, large ones come in parts."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A request that may be taken, once its body is there."""
+
+    cycle: RequestResponseCycle
+    head: Head
+    ticket: Ticket | None = None
+    """For its body; None until that is known not to be there yet."""
+    timer: asyncio.TimerHandle | None = None
 
 
 class ExpressProtocol(HttpToolsProtocol):
@@ -31,8 +45,7 @@ class ExpressProtocol(HttpToolsProtocol):
     """Whether the parser stands between two messages, and has taken no more than whole ones."""
     _is_declined = False
     """Whether what is being parsed was offered already."""
-    _held: tuple[RequestResponseCycle, Head] | None = None
-    """A request that may be taken, once its body is there."""
+    _held: _Held | None = None
     _ride: Ride | None = None
     """The request that was taken, until it is answered."""
     _head: Head
@@ -49,7 +62,7 @@ class ExpressProtocol(HttpToolsProtocol):
     """When such a request was last answered, on the event loop's clock."""
 
     def data_received(self, data: bytes) -> None:
-        """Take what is known, and parse the rest; what is then without its whole body goes the longer way."""
+        """Take what is known, and parse the rest."""
         if self._ride is not None and self._cycle is None:
             self._behind += data
             self.flow.pause_reading()
@@ -62,10 +75,7 @@ class ExpressProtocol(HttpToolsProtocol):
         super().data_received(data)
         self._is_parsing = False
         if self._held is not None:
-            cycle, _ = self._held
-            self._held = None
-            if not self.transport.is_closing():
-                super()._start_asgi_task(cycle, self.app)
+            self._await_body(self._held)
         elif was_between and self._ride is not None and self._is_between:
             self._express().heads.remember(data, self._head)
 
@@ -78,12 +88,14 @@ class ExpressProtocol(HttpToolsProtocol):
         """Offer a request that was held."""
         super().on_message_complete()
         self._is_between = not self.parser.should_upgrade()  # after which anything may come
-        if self._held is not None and self._held[0] is self.cycle:
-            held, self._held = self._held, None
-            self._offer(*held)
+        if self._held is not None and self._held.cycle is self.cycle:
+            held = self._let_go()
+            self._offer(held.cycle, held.head)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Compute nothing more for a client that has left."""
+        if self._held is not None:
+            super()._start_asgi_task(self._let_go().cycle, self.app)  # which is told so, and counts it
         super().connection_lost(exc)
         if self._ride is not None:
             ride, self._ride = self._ride, None
@@ -117,13 +129,13 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def _take(self, data: bytes) -> bool:
         """Take a request whose head is known, past the parser."""
-        if "express" not in self.app_state or len(data) > _MOST_BYTES:
+        if "express" not in self.app_state:
             return False
         body = None if self._known is None else self._known.body_behind(data)
         if body is None:
             self._known = self._express().heads.find(data)
             body = None if self._known is None else self._known.body_behind(data)
-        if self._known is None or body is None:
+        if self._known is None or body is None or len(body) > MOST_BYTES[self._known.head.content_type]:
             return False
         self._begin(self._known.head, body, None)
         self._is_declined = self._ride is None
@@ -140,16 +152,45 @@ class ExpressProtocol(HttpToolsProtocol):
         elif not cycle.more_body:
             self._offer(cycle, head)
         elif self._is_parsing:
-            self._held = cycle, head
+            self._held = _Held(cycle, head)
         else:  # it came behind another, and not as a whole
             super()._start_asgi_task(cycle, app)
+
+    def _await_body(self, held: _Held) -> None:
+        """Let the rest of a body come, where there is room for it."""
+        if held.ticket is None:
+            length = int(dict(held.cycle.scope["headers"]).get(b"content-length", 0))
+            held.ticket = self._express().expect(length) if length else None
+            if held.ticket is None:
+                self._give_up()
+                return
+            held.timer = self.loop.call_later(_MOMENT_S, self._give_up)
+        self.flow.resume_reading()  # uvicorn stops it until the application has taken what is there
+
+    def _give_up(self) -> None:
+        """Let a request that is held go the longer way, as far as its body has come."""
+        held = self._let_go()
+        if not self.transport.is_closing():
+            super()._start_asgi_task(held.cycle, self.app)
+
+    def _let_go(self) -> _Held:
+        """Hold a request no more."""
+        held, self._held = self._held, None
+        assert held is not None
+        if held.ticket is not None:
+            held.ticket.release()
+        if held.timer is not None:
+            held.timer.cancel()
+        return held
 
     def _offer(self, cycle: RequestResponseCycle, head: Head) -> None:
         self._begin(head, bytes(cycle.body), cycle)
         if self._ride is None:
             super()._start_asgi_task(cycle, self.app)
+        else:
+            cycle.body = bytearray()  # a connection that waits for its next request holds nothing large
 
-    def _begin(self, head: Head, body: bytes, cycle: RequestResponseCycle | None) -> None:
+    def _begin(self, head: Head, body: Bytes, cycle: RequestResponseCycle | None) -> None:
         self._head, self._cycle = head, cycle
         self._ride = self._express().begin(head, body, self._answer)
 

@@ -46,10 +46,10 @@ class ServedModel:
     _readers: dict[frozenset[Kind], BodyReader] = field(default_factory=dict)
 
     @cached_property
-    def most_values(self) -> int:
-        """Numbers of one image, or of its latent where that has more."""
+    def image_values(self) -> int:
+        """Numbers of one image."""
         image = self.bundle.manifest.image
-        return max(image.height * image.width * image.channels, self.bundle.manifest.latent_dim)
+        return image.height * image.width * image.channels
 
     @cached_property
     def latent_map(self) -> KnownMap:

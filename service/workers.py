@@ -1,6 +1,7 @@
 """The threads that work for the event loop: some for the models, some that decode requests and encode answers."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -17,17 +18,22 @@ QUICK_VALUES = 2**13
 BULK_VALUES = 2**16
 """From so many numbers, or bytes, on a request is large, and does not share its threads with small ones."""
 
+_LATELY_S = 0.05
+
 
 class ModelThreads(ThreadPoolExecutor):
     """Calls models as often at once as there are threads; a call alone takes all of them, several share them.
 
-    Two calls on a thread each are done sooner than two in turn on both, which wait for each other at each layer.
+    Two calls on a thread each are done sooner than two in turn on both, which wait for each other at each layer. How
+    many share is how many ran at once lately: where others were a moment ago, they will be back before a call is done.
     """
 
     def __init__(self, count: int) -> None:
         super().__init__(count, "model")
         self.count = count
         self._lock, self._calls = Lock(), 0
+        self._most, self._until = 1, 0.0
+        """How many calls share the threads, and until when that holds though fewer run."""
 
     def submit(self, work: Callable[P, Answer], /, *args: P.args, **kwargs: P.kwargs) -> "Future[Answer]":
         """Let a thread work, with its share of all threads."""
@@ -36,7 +42,10 @@ class ModelThreads(ThreadPoolExecutor):
     def _work(self, work: Callable[[], Answer]) -> Answer:
         with self._lock:
             self._calls += 1
-            share = max(1, self.count // self._calls)
+            now = time.monotonic()
+            if self._calls >= self._most or now > self._until:
+                self._most, self._until = self._calls, now + _LATELY_S
+            share = max(1, self.count // self._most)
         try:
             set_threads(share)
             return work()

@@ -36,6 +36,6 @@ def stages(scene: Scene) -> Iterator[Stage]:
 
 
 def _writing(scene: Scene, operation: Operation, media_type: str, computed: Numbers) -> Callable[[], Answer]:
-    inputs = Inputs(Kind.IMAGES, pixels=scene.pixels[: len(computed)])
+    inputs = Inputs(Kind.IMAGES, images=scene.pixels[: len(computed)])
     asked = Asked(scene.model, inputs, media_type, Deadline.after(86_400))
     return lambda: operation.answer(asked, computed)

@@ -35,6 +35,10 @@ class Decode(Operation):
         """Where a model decodes."""
         return model.decoding
 
+    def answer_values(self, model: ServedModel) -> int:
+        """Those of an image."""
+        return model.image_values
+
     def answer(self, asked: Asked, computed: Numbers) -> Answer:
         """Write images, `(latents, height, width, channels)`.
 

@@ -26,6 +26,10 @@ class Encode(Operation):
         """Where a model encodes."""
         return model.encoding
 
+    def answer_values(self, model: ServedModel) -> int:
+        """Those of a latent."""
+        return model.bundle.manifest.latent_dim
+
     def answer(self, asked: Asked, computed: Numbers) -> Answer:
         """Write latents, `(images, latent_dim)`."""
         model = asked.model

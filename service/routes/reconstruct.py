@@ -38,6 +38,10 @@ class Reconstruct(Operation):
         """Where a model reconstructs."""
         return model.reconstructing
 
+    def answer_values(self, model: ServedModel) -> int:
+        """Those of an image."""
+        return model.image_values
+
     def answer(self, asked: Asked, computed: Numbers) -> Answer:
         """Write reconstructions, `(images, height, width, channels)`, with their errors."""
         model, media_type, deadline = asked.model, asked.media_type, asked.deadline

@@ -33,6 +33,7 @@ from service.express import Express
 from service.heads import Head
 from service.inputs import QUICK_BYTES
 from service.media import IMAGE_ANSWERS, LATENT_ANSWERS
+from service.npy import Bytes
 from service.parts import Parts
 from service.protocol import ExpressProtocol
 from service.server import options
@@ -57,6 +58,8 @@ JSON, NPY, PNG = "application/json", "application/x-npy", "image/png"
 PATHS = ("/encode", "/decode", "/reconstruct")
 OWN_TO_EACH = {"date", "x-request-id", "connection"}
 """Headers that differ from one answer to the next, or by the server."""
+LONGER_S = 0.2
+"""After which what is still to come of a body is waited for on the longer way."""
 Header = tuple[str, str]
 
 
@@ -135,7 +138,7 @@ def _read_reply(file: BinaryIO, method: str) -> Reply:
 class Noting(ExpressProtocol):
     """Notes of every request that was offered to the express way whether it was taken."""
 
-    def _begin(self, head: Head, body: bytes, cycle: RequestResponseCycle | None) -> None:
+    def _begin(self, head: Head, body: Bytes, cycle: RequestResponseCycle | None) -> None:
         super()._begin(head, body, cycle)
         self.app_state.setdefault("taken", []).append(self._ride is not None)
 
@@ -164,13 +167,14 @@ class Listening:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             yield connection
 
-    def send(self, *segments: bytes, count: int = 1) -> list[Reply]:
-        """Send bytes on a connection of their own, each segment once those before it were read."""
+    def send(self, *segments: bytes, count: int = 1, pause_s: float = 0.0) -> list[Reply]:
+        """Send bytes on a connection of their own, each segment once those before it were read, and after a pause."""
         with self.connect() as connection:
             for index, segment in enumerate(segments):
                 connection.sendall(segment)
                 if index + 1 < len(segments):
                     self.settle()
+                    time.sleep(pause_s)
             return read_replies(connection, count)
 
     def settle(self) -> None:
@@ -809,6 +813,95 @@ def test_plain_requests_take_the_express_way_and_others_do_not(ways: Ways, path:
     assert ways.express.taken == []
 
 
+def many_images(count: int = 256) -> bytes:
+    """A `.npy` file of images of digits, as bytes."""
+    return array_file(np.random.default_rng(count).integers(0, 256, (count, 8, 8)).astype(np.uint8))
+
+
+def array_file(array: NDArray[Any]) -> bytes:
+    content: bytes = npy_body(array)["content"]
+    return content
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("split", [1, 60, -1])
+def test_a_body_that_comes_apart_from_its_head_takes_the_express_way(ways: Ways, path: str, split: int) -> None:
+    one = ways.good[path]
+    ways.ask(one)
+    whole = raw(one)
+    cut = len(whole) + split if split < 0 else whole.index(b"\r\n\r\n") + 3 + split
+    ways.express.taken.clear()
+    assert ways.express.send(whole[:cut], whole[cut:]) == [ways.through(ways.shortcut, one)]
+    assert ways.express.send(whole[:20], whole[20:cut], whole[cut:] + whole, count=2)[1].status == 200
+    assert ways.express.taken == [True, True, True]
+    assert ways.express.metrics()["hourglass_buffered_bytes"] == 0
+
+
+def test_an_array_of_many_images_takes_the_express_way(ways: Ways) -> None:
+    one = Case("/encode", many_images(), NPY, headers=(("Accept", NPY), ("X-Many", "yes")))
+    whole = raw(one)
+    ways.ask(Case("/encode", many_images(1), NPY, headers=one.headers))
+    ways.express.taken.clear()
+    first = ways.ask(one)
+    assert first.status == 200
+    assert ways.ask(one) == first  # its head is known by now
+    for cut in (100, 5_000, len(whole) - 1):
+        assert ways.express.send(whole[:cut], whole[cut:]) == [first]
+    assert ways.express.taken == [True] * 5
+    ways.express.taken.clear()
+    ways.ask(Case("/encode", array_file(np.zeros((1_000, 8, 8))), NPY, headers=one.headers))  # too large
+    ways.ask(Case("/encode", array_file(np.zeros((1_500, 8, 8), np.uint8)), NPY, headers=one.headers))  # its answer is
+    ways.ask(Case("/reconstruct", many_images(), NPY, headers=one.headers))  # and this one's
+    assert not any(ways.express.taken)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_body_that_takes_its_time_goes_the_longer_way(ways: Ways, path: str) -> None:
+    one, express = raw(ways.good[path]), ways.express
+    first = ways.ask(ways.good[path])
+    express.taken.clear()
+    assert express.send(one[:-1], one[-1:], pause_s=LONGER_S) == [first]
+    assert express.send(one[:-9], one[-9:] + one, pause_s=LONGER_S, count=2) == [first, first]
+    assert express.taken == [True]  # the one behind
+    assert express.metrics()["hourglass_buffered_bytes"] == 0
+
+
+def test_bytes_of_a_body_that_is_to_come_are_held(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.protocol._MOMENT_S", 30.0)
+    with listening(models_dir, default_model="digits", max_buffered_bytes=20_000, max_body_bytes=15_000) as express:
+        [first] = express.send(raw(Case("/encode", many_images(1), NPY)))
+        body = many_images(200)
+        one = raw(Case("/encode", body, NPY))
+        with express.connect() as connection:
+            connection.sendall(one[:-1])
+            wait_until(lambda: express.metrics()["hourglass_buffered_bytes"] == len(body))
+            assert express.metrics()["hourglass_queue_images"] == 0
+            assert [reply.status for reply in express.send(one[:-1])] == [429]  # no room beside it
+            connection.sendall(one[-1:])
+            assert read_replies(connection)[0].status == 200
+        assert express.metrics()["hourglass_buffered_bytes"] == 0
+        assert [reply.status for reply in express.send(raw(Case("/encode", many_images(240), NPY))[:-1])] == [413]
+        assert express.send(raw(Case("/encode", many_images(1), NPY))) == [first]
+        assert express.taken == [True, True]  # the very first was not known yet
+
+
+def test_a_client_that_leaves_before_its_body_has_come_holds_nothing(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.protocol._MOMENT_S", 30.0)
+    one, express = raw(ways.good["/encode"]), ways.express
+    ways.prime("/encode", "")
+    left = 'hourglass_requests_total{method="POST",route="/encode",status="400"}'
+    before = express.metrics().get(left, 0)
+    express.taken.clear()
+    with express.connect() as connection:
+        connection.sendall(one[:-1])
+        express.settle()
+    wait_until(lambda: express.metrics().get(left, 0) == before + 1)
+    assert express.metrics()["hourglass_buffered_bytes"] == express.metrics()["hourglass_queue_images"] == 0
+    assert express.taken == []
+
+
 def test_requests_are_counted_alike(ways: Ways) -> None:
     good = ways.good
     several = [*good.values(), Case("/encode", b"broken", NPY), Case("/decode", good["/encode"].content, NPY)]
@@ -868,6 +961,7 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(ways: Ways, is_expr
             connection.sendall(one if is_express else one[:-1])
             if not is_express:
                 express.settle()
+                time.sleep(LONGER_S)
                 connection.sendall(one[-1:])
             wait_until(lambda: express.metrics()["hourglass_buffered_bytes"] > 0)
             assert express.metrics()["hourglass_queue_images"] == 1
@@ -941,9 +1035,10 @@ def test_a_full_queue_and_a_passed_deadline_are_answered_alike(models_dir: Path)
                 connection.sendall(one)
             waiting[2].sendall(one[:-1])
             express.settle()
+            time.sleep(LONGER_S)
             waiting[2].sendall(one[-1:])
             wait_until(lambda: express.metrics()["hourglass_queue_images"] == 3)
-            [of_express], [of_asgi] = express.send(one), express.send(one[:-1], one[-1:])
+            [of_express], [of_asgi] = express.send(one), express.send(one[:-1], one[-1:], pause_s=LONGER_S)
             assert of_express == of_asgi
             assert of_express.status == 429
             assert ("retry-after", "1") in of_express.headers

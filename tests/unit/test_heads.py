@@ -5,6 +5,7 @@ from fastapi.routing import APIRoute
 
 from service.calls import Call, Choice
 from service.heads import Head, Heads
+from service.npy import Bytes
 from service.routes.encode import Encode, router
 
 (ROUTE,) = (route for route in router.routes if isinstance(route, APIRoute))
@@ -16,7 +17,7 @@ def request(body: bytes, length: bytes | None = None, name: bytes = b"Content-Le
     return b"POST /encode HTTP/1.1\r\nHost: x\r\n" + name + digits + b"\r\nAccept: */*" + more + b"\r\n\r\n" + body
 
 
-def find(heads: Heads, data: bytes) -> tuple[Head, bytes] | None:
+def find(heads: Heads, data: bytes) -> tuple[Head, Bytes] | None:
     """The head and the body of a request, if both are known for sure."""
     known = heads.find(data)
     body = None if known is None else known.body_behind(data)

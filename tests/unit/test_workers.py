@@ -1,6 +1,7 @@
 """Model calls share their threads."""
 
 import threading
+import time
 
 import torch
 
@@ -26,6 +27,8 @@ def test_a_call_alone_has_all_threads_and_those_at_once_share_them() -> None:
             assert begun.acquire(timeout=FAR)
         go_on.set()
         assert [call.result(FAR) for call in calls] == [4, 2, 1, 1]
+        assert threads.submit(torch.get_num_threads).result(FAR) == 1  # the others will be back in a moment
+        time.sleep(0.1)
         assert threads.submit(torch.get_num_threads).result(FAR) == 4
 
 
