@@ -1,6 +1,7 @@
 """Results as Markdown: a table for each number of points and space, medians over repeats with least and most."""
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 
 from benchmarks.serving.summary import Spread
 from benchmarks.tsne.contestants import OURS
@@ -13,6 +14,15 @@ _HEAD = (
 )
 
 _MEASURES = ("kl_divergence", "trustworthiness", "knn_accuracy", "silhouette")
+_DIFFERENCE_HEAD = """
+
+Ours less the others', pair by pair: means over the repeats, with their standard errors.
+
+| ours beside | KL, % | trustworthiness | 10-NN accuracy, points |
+| --- | ---: | ---: | ---: |
+"""
+_MIN_PAIRS = 4
+"""Repeats from which a mean of differences says something."""
 
 
 def to_markdown(results: Results) -> str:
@@ -36,13 +46,37 @@ def _table(runs: Sequence[Run]) -> str:
     by_contestant: dict[str, list[Run]] = {}
     for run in runs:
         by_contestant.setdefault(run.contestant, []).append(run)
-    ours = {run.repeat: run.cost.wall_s for run in by_contestant.get(OURS.name, [])}
-    return "\n".join([_HEAD, *(_row(name, found, ours) for name, found in by_contestant.items())])
+    ours = {run.repeat: run for run in by_contestant.pop(OURS.name, [])}
+    rows = [_row(OURS.name, list(ours.values()), ours)] if ours else []
+    rows += [_row(name, found, ours) for name, found in by_contestant.items()]
+    differences = [_difference(name, found, ours) for name, found in by_contestant.items()]
+    tables = ["\n".join([_HEAD, *rows]), "\n".join(row for row in differences if row)]
+    return _DIFFERENCE_HEAD.join(tables) if tables[1] else tables[0]
 
 
-def _row(name: str, runs: Sequence[Run], ours: dict[int, float]) -> str:
+def _difference(name: str, runs: Sequence[Run], ours: Mapping[int, Run]) -> str:
+    """How much better or worse our maps are than another's of the same vectors; nothing where too few tell."""
+    both = [(ours[run.repeat].quality, run.quality) for run in runs if run.repeat in ours]
+    pairs = [(mine, other) for mine, other in both if mine and other]
+    if len(pairs) < _MIN_PAIRS:
+        return ""
+    cells = [
+        _mean([100 * (mine.kl_divergence / other.kl_divergence - 1) for mine, other in pairs], 2),
+        _mean([mine.trustworthiness - other.trustworthiness for mine, other in pairs], 4),
+        _mean([100 * (mine.knn_accuracy - other.knn_accuracy) for mine, other in pairs], 2),
+    ]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _mean(values: Sequence[float], digits: int) -> str:
+    """The mean with its standard error."""
+    error = statistics.stdev(values) / len(values) ** 0.5
+    return f"{statistics.mean(values):+.{digits}f} ± {error:.{digits}f}"
+
+
+def _row(name: str, runs: Sequence[Run], ours: Mapping[int, Run]) -> str:
     wall = Spread.of([run.cost.wall_s for run in runs])
-    ratios = [run.cost.wall_s / ours[run.repeat] for run in runs if run.repeat in ours]
+    ratios = [run.cost.wall_s / ours[run.repeat].cost.wall_s for run in runs if run.repeat in ours]
     cells = [
         f"**{name}**" if name == OURS.name else name,
         f"{wall.median:.2f} ({wall.least:.2f} to {wall.most:.2f})",
