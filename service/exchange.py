@@ -46,18 +46,15 @@ class Exchange:
         return negotiate(header_list(self.scope, b"accept"), offered)
 
     @asynccontextmanager
-    async def inputs(self, takes: frozenset[Kind]) -> AsyncIterator[Inputs]:
-        """Admit the request, read its body, and hold its places in the queue until the block ends; images are numbers.
+    async def inputs(self, takes: frozenset[Kind], *, as_sent: bool = False) -> AsyncIterator[Inputs]:
+        """Admit the request, read its body, and hold its places in the queue until the block ends.
+
+        Images are numbers; `as_sent` leaves those bytes that were sent as bytes.
 
         Raises:
             Refusal: What is wrong with the body, or `Overloaded`, or `DeadlineExceeded`.
             ClientDisconnect: The client left.
         """
-        async with self._inputs_as_sent(takes) as inputs:
-            yield await self.parts.workers.run(inputs.in_numbers, inputs.images.size)
-
-    @asynccontextmanager
-    async def _inputs_as_sent(self, takes: frozenset[Kind]) -> AsyncIterator[Inputs]:
         reader, content_type = self.model.reader(takes), header(self.scope, b"content-type")
         media_type = reader.check_media_type(content_type)
         with self.parts.admission.admit() as ticket, self.in_time() as block:
@@ -69,6 +66,8 @@ class Exchange:
                 )
             ticket.hold_images(inputs.size)
             self.parts.telemetry.count_images(self.model.name, self.scope["route"].path[1:], inputs.size)
+            if not as_sent:
+                inputs = await self.parts.workers.run(inputs.in_numbers, inputs.images.size)
             yield inputs
 
     async def answer(self, media_type: str, write: Callable[[], bytes], values: int = BULK_VALUES) -> Answer:
@@ -86,7 +85,7 @@ class Exchange:
         call = Call(operation, self.choice, self.scope["route"])
         self.parts.calls.remember(self.scope, call)
         media_type = self.negotiate(operation.offers)
-        async with self._inputs_as_sent(operation.takes) as inputs:
+        async with self.inputs(operation.takes, as_sent=True) as inputs:
             asked = Asked(self.model, inputs, media_type, self.deadline)
             computed = await operation.batcher(self.model).run(asked.rows, self.deadline)
             values = sum(part.size for part in computed)

@@ -21,7 +21,7 @@ from service.answer import RawHeader
 from service.batcher import Answers
 from service.context import MAX_HEADER_BYTES, own_headers, request_id_of
 from service.deadline import Deadline
-from service.errors import NotAcceptable, Overloaded
+from service.errors import NotAcceptable
 from service.heads import Head, Heads
 from service.inputs import QUICK_ARRAY_BYTES, QUICK_BYTES
 from service.media import JSON, NPY, PNG
@@ -38,6 +38,7 @@ _BODIES = {media_type.encode(): media_type for media_type in (JSON, PNG, NPY)}
 """The bodies that can be read quickly, by their `Content-Type`, which has no parameters."""
 MOST_BYTES = {JSON: QUICK_BYTES, PNG: QUICK_BYTES, NPY: QUICK_ARRAY_BYTES}
 """How long they may be."""
+_MOST_DIGITS = 9
 Series: TypeAlias = tuple[str, int, str, str]
 """What is counted together: the route, the status, the model, and the operation."""
 Answered: TypeAlias = Callable[[int, Sequence[RawHeader], bytes], None]
@@ -64,7 +65,10 @@ class Express:
         size = sum(map(len, itertools.chain.from_iterable(scope["headers"])))
         if content_type is None or size > MAX_HEADER_BYTES:
             return None
-        if int(headers.get(b"content-length", b"0")) > MOST_BYTES[content_type]:  # a number: the parser has seen to it
+        length = headers.get(b"content-length", b"0")  # a number: the parser has seen to it
+        if len(length) > _MOST_DIGITS or int(length) > min(
+            MOST_BYTES[content_type], self.parts.settings.max_body_bytes
+        ):
             return None
         accept, request_id = (headers.get(name, b"").decode("latin-1") for name in (b"accept", b"x-request-id"))
         try:
@@ -72,17 +76,6 @@ class Express:
         except NotAcceptable:
             return None
         return Head(call, content_type, media_type, request_id, target)
-
-    def expect(self, length: int) -> Ticket | None:
-        """Hold the bytes of a body of which a part is still to come; None where there is no room for them."""
-        if length > self.parts.settings.max_body_bytes:
-            return None
-        ticket = self.parts.admission.admit()
-        try:
-            ticket.hold_bytes(length)
-        except Overloaded:
-            return None
-        return ticket
 
     def begin(self, head: Head, body: Bytes, answered: Answered) -> "Ride | None":
         """Take a request, which calls `answered` later and once; or return None, and it must go the longer way."""

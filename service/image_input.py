@@ -96,7 +96,7 @@ class ImageReader:
     def from_array(self, array: NDArray[Any]) -> Pixels | BytePixels:
         """An array of uint8 in 0 to 255 or floats in [0, 1], shaped (n, height, width[, channels]) or (n, pixels).
 
-        Bytes stay bytes, and stay where they lie.
+        Bytes stay bytes, and stay where they lie if they lie in order.
 
         Raises:
             WrongShape: Of another shape or dtype.
@@ -108,11 +108,12 @@ class ImageReader:
         self._check_count(len(array))
         pixels = array.reshape(len(array), image.height, image.width, image.channels)
         if array.dtype == np.uint8:
-            return pixels
+            return np.ascontiguousarray(pixels)
         if array.dtype.kind != "f":
             raise WrongShape("Expected an array of uint8 (0 to 255) or of floats (0 to 1).")
         if not _is_within(pixels, 1.0):
-            outside = np.flatnonzero([not _is_within(one, 1.0) for one in pixels])
+            values = pixels.reshape(len(pixels), -1)
+            outside = np.flatnonzero(~((values >= 0) & (values <= 1)).all(axis=1))
             faults = [Fault(_range_rule(1.0), f"#/images/{index}") for index in outside[:MAX_FAULTS]]
             raise OutOfRange(f"{_range_rule(1.0).capitalize()} as floats.", faults)
         return pixels.astype(np.float32)

@@ -57,7 +57,7 @@ class Inputs(NamedTuple):
 
     kind: Kind
     images: Pixels | BytePixels = _NO_PIXELS
-    """As bytes where they were sent so: they become numbers beside the model, off the event loop."""
+    """As bytes where they were sent so: they become numbers where the model is called."""
     latents: Latents = _NO_LATENTS
     labels: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None

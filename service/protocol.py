@@ -18,6 +18,7 @@ from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from service.admission import Ticket
 from service.answer import RawHeader
+from service.errors import Overloaded
 from service.express import MOST_BYTES, Express, Ride
 from service.heads import Head, Known
 from service.npy import Bytes
@@ -159,13 +160,17 @@ class ExpressProtocol(HttpToolsProtocol):
     def _await_body(self, held: _Held) -> None:
         """Let the rest of a body come, where there is room for it."""
         if held.ticket is None:
-            length = int(dict(held.cycle.scope["headers"]).get(b"content-length", 0))
-            held.ticket = self._express().expect(length) if length else None
-            if held.ticket is None:
+            if b"content-length" not in dict(held.cycle.scope["headers"]):
                 self._give_up()
                 return
+            held.ticket = self._express().parts.admission.admit()
             held.timer = self.loop.call_later(_MOMENT_S, self._give_up)
-        self.flow.resume_reading()  # uvicorn stops it until the application has taken what is there
+        try:
+            held.ticket.hold_bytes(len(held.cycle.body) - held.ticket.bytes)
+        except Overloaded:
+            self._give_up()
+        else:
+            self.flow.resume_reading()  # uvicorn stops it until the application has taken what is there
 
     def _give_up(self) -> None:
         """Let a request that is held go the longer way, as far as its body has come."""
@@ -189,6 +194,7 @@ class ExpressProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, self.app)
         else:
             cycle.body = bytearray()  # a connection that waits for its next request holds nothing large
+            self.flow.resume_reading()  # as an application does that takes a body: else nobody sees its client leave
 
     def _begin(self, head: Head, body: Bytes, cycle: RequestResponseCycle | None) -> None:
         self._head, self._cycle = head, cycle

@@ -40,18 +40,29 @@ class ModelThreads(ThreadPoolExecutor):
         return super().submit(self._work, partial(work, *args, **kwargs))
 
     def _work(self, work: Callable[[], Answer]) -> Answer:
-        with self._lock:
-            self._calls += 1
-            now = time.monotonic()
-            if self._calls >= self._most or now > self._until:
-                self._most, self._until = self._calls, now + _LATELY_S
-            share = max(1, self.count // self._most)
         try:
-            set_threads(share)
+            set_threads(max(1, self.count // self._enter()))
             return work()
         finally:
-            with self._lock:
-                self._calls -= 1
+            self._leave()
+
+    def _enter(self) -> int:
+        """Count a call -> how many share the threads now."""
+        with self._lock:
+            self._calls += 1
+            if time.monotonic() > self._until:
+                self._most = 1
+            self._note()
+            return self._most
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._note()
+            self._calls -= 1
+
+    def _note(self) -> None:
+        if self._calls >= self._most:
+            self._most, self._until = self._calls, time.monotonic() + _LATELY_S
 
 
 class Workers:

@@ -28,6 +28,7 @@ from starlette.testclient import TestClient
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.app import Hourglass, create_app
+from service.arrays import _bring_to_unit
 from service.bundle import Bundle
 from service.express import Express
 from service.heads import Head
@@ -58,9 +59,19 @@ JSON, NPY, PNG = "application/json", "application/x-npy", "image/png"
 PATHS = ("/encode", "/decode", "/reconstruct")
 OWN_TO_EACH = {"date", "x-request-id", "connection"}
 """Headers that differ from one answer to the next, or by the server."""
-LONGER_S = 0.2
-"""After which what is still to come of a body is waited for on the longer way."""
 Header = tuple[str, str]
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let bodies that are still to come be waited for however long they take."""
+    monkeypatch.setattr("service.protocol._MOMENT_S", 30.0)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a request go the longer way in the next turn of the event loop, if its body is not there."""
+    monkeypatch.setattr("service.protocol._MOMENT_S", 0.0)
 
 
 @dataclass(frozen=True)
@@ -167,14 +178,13 @@ class Listening:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             yield connection
 
-    def send(self, *segments: bytes, count: int = 1, pause_s: float = 0.0) -> list[Reply]:
-        """Send bytes on a connection of their own, each segment once those before it were read, and after a pause."""
+    def send(self, *segments: bytes, count: int = 1) -> list[Reply]:
+        """Send bytes on a connection of their own, each segment once those before it were read."""
         with self.connect() as connection:
             for index, segment in enumerate(segments):
                 connection.sendall(segment)
                 if index + 1 < len(segments):
                     self.settle()
-                    time.sleep(pause_s)
             return read_replies(connection, count)
 
     def settle(self) -> None:
@@ -823,6 +833,7 @@ def array_file(array: NDArray[Any]) -> bytes:
     return content
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("split", [1, 60, -1])
 def test_a_body_that_comes_apart_from_its_head_takes_the_express_way(ways: Ways, path: str, split: int) -> None:
@@ -837,6 +848,7 @@ def test_a_body_that_comes_apart_from_its_head_takes_the_express_way(ways: Ways,
     assert ways.express.metrics()["hourglass_buffered_bytes"] == 0
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_array_of_many_images_takes_the_express_way(ways: Ways) -> None:
     one = Case("/encode", many_images(), NPY, headers=(("Accept", NPY), ("X-Many", "yes")))
     whole = raw(one)
@@ -855,26 +867,27 @@ def test_an_array_of_many_images_takes_the_express_way(ways: Ways) -> None:
     assert not any(ways.express.taken)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("path", PATHS)
 def test_a_body_that_takes_its_time_goes_the_longer_way(ways: Ways, path: str) -> None:
     one, express = raw(ways.good[path]), ways.express
     first = ways.ask(ways.good[path])
     express.taken.clear()
-    assert express.send(one[:-1], one[-1:], pause_s=LONGER_S) == [first]
-    assert express.send(one[:-9], one[-9:] + one, pause_s=LONGER_S, count=2) == [first, first]
+    assert express.send(one[:-1], one[-1:]) == [first]
+    assert express.send(one[:-9], one[-9:] + one, count=2) == [first, first]
     assert express.taken == [True]  # the one behind
     assert express.metrics()["hourglass_buffered_bytes"] == 0
 
 
-def test_bytes_of_a_body_that_is_to_come_are_held(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.protocol._MOMENT_S", 30.0)
+@pytest.mark.usefixtures("patient")
+def test_bytes_of_a_body_that_is_to_come_are_held(models_dir: Path) -> None:
     with listening(models_dir, default_model="digits", max_buffered_bytes=20_000, max_body_bytes=15_000) as express:
         [first] = express.send(raw(Case("/encode", many_images(1), NPY)))
         body = many_images(200)
         one = raw(Case("/encode", body, NPY))
         with express.connect() as connection:
             connection.sendall(one[:-1])
-            wait_until(lambda: express.metrics()["hourglass_buffered_bytes"] == len(body))
+            wait_until(lambda: express.metrics()["hourglass_buffered_bytes"] == len(body) - 1)
             assert express.metrics()["hourglass_queue_images"] == 0
             assert [reply.status for reply in express.send(one[:-1])] == [429]  # no room beside it
             connection.sendall(one[-1:])
@@ -885,10 +898,8 @@ def test_bytes_of_a_body_that_is_to_come_are_held(models_dir: Path, monkeypatch:
         assert express.taken == [True, True]  # the very first was not known yet
 
 
-def test_a_client_that_leaves_before_its_body_has_come_holds_nothing(
-    ways: Ways, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.protocol._MOMENT_S", 30.0)
+@pytest.mark.usefixtures("patient")
+def test_a_client_that_leaves_before_its_body_has_come_holds_nothing(ways: Ways) -> None:
     one, express = raw(ways.good["/encode"]), ways.express
     ways.prime("/encode", "")
     left = 'hourglass_requests_total{method="POST",route="/encode",status="400"}'
@@ -900,6 +911,39 @@ def test_a_client_that_leaves_before_its_body_has_come_holds_nothing(
     wait_until(lambda: express.metrics().get(left, 0) == before + 1)
     assert express.metrics()["hourglass_buffered_bytes"] == express.metrics()["hourglass_queue_images"] == 0
     assert express.taken == []
+
+
+def test_a_client_that_leaves_after_a_large_body_frees_its_place(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvicorn stops reading while much of a body lies there, and then sees nobody leave."""
+    express, body = ways.express, array_file(np.zeros((3_000, 8, 8), np.uint8))
+    express.send(raw(Case("/encode", many_images(1), NPY)))
+    monkeypatch.setattr("service.express.QUICK_VALUES", 10**6)  # the latents of digits are short, the images small
+    with busy(express.parts), express.connect() as connection:
+        express.taken.clear()
+        connection.sendall(raw(Case("/encode", body, NPY, headers=(("X-Large", "unknown"),))))
+        wait_until(lambda: express.taken == [True])
+        assert express.metrics()["hourglass_queue_images"] == 3_000
+        connection.close()
+        wait_until(lambda: express.metrics()["hourglass_queue_images"] == 0, seconds=10)
+        assert express.metrics()["hourglass_buffered_bytes"] == 0
+
+
+def test_arrays_in_another_order_are_answered_alike_and_compile_nothing(ways: Ways) -> None:
+    """A row of an array in Fortran's order is in pieces; the loop over its bytes is compiled for rows that are not."""
+    images = np.asfortranarray(np.random.default_rng(0).integers(0, 256, (257, 8, 8)).astype(np.uint8))
+    before = len(_bring_to_unit.signatures)  # type: ignore[attr-defined]
+    assert ways.ask(Case("/encode", array_file(images), NPY)).status == 200
+    assert len(_bring_to_unit.signatures) == before  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_length_of_very_many_digits_is_answered_alike(ways: Ways, path: str) -> None:
+    one = raw(ways.good[path])
+    ways.prime(path, "")
+    length = re.search(rb"Content-Length: (\d+)", one)
+    assert length is not None
+    long = one.replace(length[0], b"Content-Length: " + b"0" * 5_000 + length[1])
+    assert ways.express.send(long) == ways.uvicorn.send(long)
 
 
 def test_requests_are_counted_alike(ways: Ways) -> None:
@@ -949,6 +993,7 @@ def busy(parts: Parts) -> Iterator[None]:
             batcher.inline_rows = inline_rows
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("is_express", [False, True])
 def test_a_client_that_leaves_while_it_waits_frees_its_place(ways: Ways, is_express: bool) -> None:
     one, express = raw(ways.good["/encode"]), ways.express
@@ -961,7 +1006,6 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place(ways: Ways, is_expr
             connection.sendall(one if is_express else one[:-1])
             if not is_express:
                 express.settle()
-                time.sleep(LONGER_S)
                 connection.sendall(one[-1:])
             wait_until(lambda: express.metrics()["hourglass_buffered_bytes"] > 0)
             assert express.metrics()["hourglass_queue_images"] == 1
@@ -1024,6 +1068,7 @@ def test_a_request_of_which_only_a_part_came_behind_another_is_refused_in_time(m
         assert (first.status, second.status) == (200, 408)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_full_queue_and_a_passed_deadline_are_answered_alike(models_dir: Path) -> None:
     settings: dict[str, Any] = {"max_queue_images": 3, "max_images": 3, "default_model": "digits"}
     one = raw(case("/encode", npy_body(np.zeros((1, 64), np.uint8))))
@@ -1035,10 +1080,9 @@ def test_a_full_queue_and_a_passed_deadline_are_answered_alike(models_dir: Path)
                 connection.sendall(one)
             waiting[2].sendall(one[:-1])
             express.settle()
-            time.sleep(LONGER_S)
             waiting[2].sendall(one[-1:])
             wait_until(lambda: express.metrics()["hourglass_queue_images"] == 3)
-            [of_express], [of_asgi] = express.send(one), express.send(one[:-1], one[-1:], pause_s=LONGER_S)
+            [of_express], [of_asgi] = express.send(one), express.send(one[:-1], one[-1:])
             assert of_express == of_asgi
             assert of_express.status == 429
             assert ("retry-after", "1") in of_express.headers

@@ -1,8 +1,8 @@
 """Model calls share their threads."""
 
 import threading
-import time
 
+import pytest
 import torch
 
 from service.workers import ModelThreads
@@ -10,7 +10,11 @@ from service.workers import ModelThreads
 FAR = 60.0
 
 
-def test_a_call_alone_has_all_threads_and_those_at_once_share_them() -> None:
+@pytest.mark.parametrize(("lately_s", "after"), [(0.0, 4), (FAR, 1)])
+def test_a_call_alone_has_all_threads_and_those_at_once_or_lately_share_them(
+    lately_s: float, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.workers._LATELY_S", lately_s)
     go_on, begun = threading.Event(), threading.Semaphore(0)
 
     def wait() -> int:
@@ -27,9 +31,7 @@ def test_a_call_alone_has_all_threads_and_those_at_once_share_them() -> None:
             assert begun.acquire(timeout=FAR)
         go_on.set()
         assert [call.result(FAR) for call in calls] == [4, 2, 1, 1]
-        assert threads.submit(torch.get_num_threads).result(FAR) == 1  # the others will be back in a moment
-        time.sleep(0.1)
-        assert threads.submit(torch.get_num_threads).result(FAR) == 4
+        assert threads.submit(torch.get_num_threads).result(FAR) == after
 
 
 def test_a_call_that_fails_gives_its_share_back() -> None:
