@@ -2,8 +2,9 @@
 
 python -m benchmarks.serving.workers --data-root DIR --models-dir DIR [--seconds 5] [--repeats 5] [--output FILE.json]
 
-One image a request, as JSON numbers and as PNG, from 64 connections. Each service keeps its other settings: threads of
-a model call are then the CPUs divided by the workers. Both are started once, their answers checked, and one is halted
+One image a request, as JSON numbers and as PNG, from 64 connections to one worker; to two from 64, of which each then
+has half, and batches half as large, and from 128. Each service keeps its other settings: threads of a model call are
+then the CPUs divided by the workers. Both are started once, their answers checked, and one is halted
 while the other is loaded; repeats are interleaved. CPU time is user and system time of all processes of a service, from
 /proc. Medians and ranges are printed, and the ratio of the two in each repeat.
 """
@@ -14,10 +15,9 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
@@ -33,6 +33,9 @@ from benchmarks.serving.summary import Spread
 from benchmarks.serving.workloads import WORKLOADS, Workload
 
 COUNTS = (1, 2)
+SETTINGS = ((1, 1), (2, 1), (2, 2))
+"""Workers, and times the connections of the workload; the first is what the others are compared with."""
+Found: TypeAlias = dict[tuple[Workload, tuple[int, int]], list[Figures]]
 CHOSEN = [workload for workload in WORKLOADS if workload.name in {"json-1", "png-1"}]
 _WARM_UP_S = 2
 
@@ -47,8 +50,13 @@ def main() -> None:
     described = machine.describe()
     if options.output:
         repeats = [
-            {"workload": workload.name, "workers": count, "repeats": [dataclasses.asdict(figures) for figures in taken]}
-            for (workload, count), taken in found.items()
+            {
+                "workload": workload.name,
+                "workers": workers,
+                "connections": workload.connections * times,
+                "repeats": [dataclasses.asdict(figures) for figures in taken],
+            }
+            for (workload, (workers, times)), taken in found.items()
         ]
         kept: dict[str, Any] = {"seconds": options.seconds, "repeats": options.repeats}
         document = {"machine": described, "options": kept, "measurements": repeats}
@@ -59,14 +67,12 @@ def main() -> None:
     console.print(table_of(found))
 
 
-def measure(
-    models_dir: Path, data_root: Path, folder: Path, seconds: int, repeats: int
-) -> dict[tuple[Workload, int], list[Figures]]:
-    """The figures of every workload and number of workers, repeat by repeat."""
+def measure(models_dir: Path, data_root: Path, folder: Path, seconds: int, repeats: int) -> Found:
+    """The figures of every workload and setting, repeat by repeat."""
     model, pictures = find_model(models_dir), load_pictures(data_root, PICTURES)
     right = RightAnswers(model)
     services: dict[int, Served] = {}
-    found: dict[tuple[Workload, int], list[Figures]] = {pair: [] for pair in product(CHOSEN, COUNTS)}
+    found: Found = {pair: [] for pair in product(CHOSEN, SETTINGS)}
     try:
         for count in COUNTS:
             place = folder / f"workers-{count}"
@@ -75,29 +81,31 @@ def measure(
             for workload in CHOSEN:
                 services[count].measure(workload, _WARM_UP_S)
         for _ in range(repeats):
-            for (workload, count), taken in found.items():
-                taken.append(services[count].measure(workload, seconds))
+            for (workload, (workers, times)), taken in found.items():
+                load = dataclasses.replace(workload, connections=workload.connections * times)
+                taken.append(services[workers].measure(load, seconds))
     finally:
         for service in services.values():
             service.stop()
     return found
 
 
-def ratios(found: Mapping[tuple[Workload, int], Sequence[Figures]], workload: Workload, count: int) -> Spread:
-    """CPU time a request with `count` workers over that with one, each in the repeat beside it."""
-    pairs = zip(found[workload, count], found[workload, COUNTS[0]], strict=True)
+def ratios(found: Found, workload: Workload, setting: tuple[int, int]) -> Spread:
+    """CPU time a request in a setting over that of one worker, each in the repeat beside it."""
+    pairs = zip(found[workload, setting], found[workload, SETTINGS[0]], strict=True)
     return Spread.of([more.cpu_us / one.cpu_us for more, one in pairs])
 
 
-def table_of(found: Mapping[tuple[Workload, int], Sequence[Figures]]) -> Table:
-    """A row for each workload and number of workers."""
-    table = Table("workload", "workers", "CPU µs a request", "over one worker's", "requests/s", "RSS MB")
-    for (workload, count), taken in found.items():
+def table_of(found: Found) -> Table:
+    """A row for each workload and setting."""
+    table = Table("workload", "workers", "connections", "CPU µs a request", "over one worker's", "requests/s", "RSS MB")
+    for (workload, setting), taken in found.items():
+        workers, times = setting
         cells = [_range(Spread.of([figures.cpu_us for figures in taken]), ".0f")]
-        cells.append("" if count == COUNTS[0] else _range(ratios(found, workload, count), ".2f"))
+        cells.append("" if setting == SETTINGS[0] else _range(ratios(found, workload, setting), ".2f"))
         cells.append(_range(Spread.of([figures.requests_per_s for figures in taken]), ",.0f"))
         cells.append(_range(Spread.of([figures.rss_mb for figures in taken]), ".0f"))
-        table.add_row(workload.name, str(count), *cells)
+        table.add_row(workload.name, str(workers), str(workload.connections * times), *cells)
     return table
 
 

@@ -65,9 +65,9 @@ def run(
     """
     with tempfile.TemporaryDirectory() as folder:
         for place, features in enumerate(spaces):
-            np.save(Path(folder) / f"features-{place}.npy", features)
+            np.save(Path(folder) / f"features-{place:03}.npy", features)
         what = [contestant.peer, contestant.setting, str(seed), folder]
         command = [str(contestant.python), "-m", "benchmarks.tsne.child", *what]
         output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-        maps = [np.load(Path(folder) / f"map-{place}.npy") for place in range(len(spaces))]
+        maps = [np.load(Path(folder) / f"map-{place:03}.npy") for place in range(len(spaces))]
         return Cost(**json.loads(output)), maps

@@ -14,15 +14,13 @@ _HEAD = (
 )
 
 _MEASURES = ("kl_divergence", "trustworthiness", "knn_accuracy", "silhouette")
-_DIFFERENCE_HEAD = """
-
-Ours less the others', pair by pair: means over the repeats, with their standard errors.
+_DIFFERENCE_HEAD = """Ours less the others', pair by pair: means over the draws, with their standard errors.
 
 | ours beside | KL, % | trustworthiness | 10-NN accuracy, points |
 | --- | ---: | ---: | ---: |
 """
 _MIN_PAIRS = 4
-"""Repeats from which a mean of differences says something."""
+"""Draws from which a mean of differences says something."""
 
 
 def to_markdown(results: Results) -> str:
@@ -49,23 +47,34 @@ def _table(runs: Sequence[Run]) -> str:
     ours = {run.repeat: run for run in by_contestant.pop(OURS.name, [])}
     rows = [_row(OURS.name, list(ours.values()), ours)] if ours else []
     rows += [_row(name, found, ours) for name, found in by_contestant.items()]
-    differences = [_difference(name, found, ours) for name, found in by_contestant.items()]
-    tables = ["\n".join([_HEAD, *rows]), "\n".join(row for row in differences if row)]
-    return _DIFFERENCE_HEAD.join(tables) if tables[1] else tables[0]
+    pairs = {
+        name: [(mine, run.quality) for run in found if (mine := _quality(ours.get(run.repeat))) and run.quality]
+        for name, found in by_contestant.items()
+    }
+    return "\n\n".join(filter(None, ["\n".join([_HEAD, *rows]), differences(pairs)]))
 
 
-def _difference(name: str, runs: Sequence[Run], ours: Mapping[int, Run]) -> str:
-    """How much better or worse our maps are than another's of the same vectors; nothing where too few tell."""
-    both = [(ours[run.repeat].quality, run.quality) for run in runs if run.repeat in ours]
-    pairs = [(mine, other) for mine, other in both if mine and other]
-    if len(pairs) < _MIN_PAIRS:
-        return ""
-    cells = [
+def _quality(run: Run | None) -> Quality | None:
+    return run.quality if run else None
+
+
+def differences(pairs: Mapping[str, Sequence[tuple[Quality, Quality]]]) -> str:
+    """How much better or worse our maps are than those of others, by name, of the same vectors.
+
+    Empty where too few tell.
+    """
+    rows = [
+        f"| {name} | {' | '.join(_difference(found))} |" for name, found in pairs.items() if len(found) >= _MIN_PAIRS
+    ]
+    return _DIFFERENCE_HEAD + "\n".join(rows) if rows else ""
+
+
+def _difference(pairs: Sequence[tuple[Quality, Quality]]) -> list[str]:
+    return [
         _mean([100 * (mine.kl_divergence / other.kl_divergence - 1) for mine, other in pairs], 2),
         _mean([mine.trustworthiness - other.trustworthiness for mine, other in pairs], 4),
         _mean([100 * (mine.knn_accuracy - other.knn_accuracy) for mine, other in pairs], 2),
     ]
-    return f"| {name} | {' | '.join(cells)} |"
 
 
 def _mean(values: Sequence[float], digits: int) -> str:

@@ -11,7 +11,7 @@ from benchmarks.serving.own import command, parent, rss_mb
 from benchmarks.serving.pictures import Picture
 from benchmarks.serving.results import Figures
 from benchmarks.serving.soak import faults_of
-from benchmarks.serving.workers import CHOSEN, COUNTS, ratios
+from benchmarks.serving.workers import CHOSEN, SETTINGS, ratios
 
 MINUTES = np.arange(180.0)
 
@@ -72,6 +72,6 @@ def test_two_workers_are_compared_with_one_in_the_repeat_beside_them() -> None:
         return [Figures(1, 1, 1, 1, 1, cost, 1, 1) for cost in costs_us]
 
     workload = CHOSEN[0]
-    one, two = COUNTS
+    one, two, _ = SETTINGS
     ratio = ratios({(workload, one): figures(100, 200, 400), (workload, two): figures(150, 200, 500)}, workload, two)
     assert (ratio.median, ratio.least, ratio.most) == (1.25, 1, 1.5)
