@@ -344,19 +344,25 @@ def test_a_pool_of_no_processes_is_ready_and_refuses() -> None:
 
 
 def test_a_large_job_does_not_hold_the_event_loop_up() -> None:
-    async def scenario() -> None:
+    """The least of three: what holds the loop up itself does so each time, a busy machine does not."""
+
+    async def longest_pause(pool: MapPool) -> float:
         large = MapJob({"image": np.random.default_rng(0).random((2000, 3072), np.float32)}, iterations=100_000)
+        request = begin(pool, large)
+        began = last = time.monotonic()
+        pauses = []
+        while last < began + 1:
+            await asyncio.sleep(0)
+            pauses.append(time.monotonic() - last)
+            last = time.monotonic()
+        assert pool.running
+        request.cancel()
+        await until(lambda: not pool.running and pool.ready)
+        return max(pauses)
+
+    async def scenario() -> None:
         async with warm_pool() as pool:
-            request = begin(pool, large)
-            began = last = time.monotonic()
-            pauses = []
-            while last < began + 1:
-                await asyncio.sleep(0)
-                pauses.append(time.monotonic() - last)
-                last = time.monotonic()
-            assert pool.running
-            request.cancel()
-            assert max(pauses) < 0.1
+            assert min([await longest_pause(pool) for _ in range(3)]) < 0.1
 
     asyncio.run(scenario())
 
