@@ -351,11 +351,11 @@ def test_a_large_job_does_not_hold_the_event_loop_up() -> None:
         request = begin(pool, large)
         began = last = time.monotonic()
         pauses = []
-        while last < began + 1:
+        while last < began + 1 or not pool.running:
             await asyncio.sleep(0)
             pauses.append(time.monotonic() - last)
             last = time.monotonic()
-        assert pool.running
+            assert last < began + 60
         request.cancel()
         await until(lambda: not pool.running and pool.ready)
         return max(pauses)
