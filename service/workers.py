@@ -19,6 +19,7 @@ BULK_VALUES = 2**16
 """From so many numbers, or bytes, on a request is large, and does not share its threads with small ones."""
 
 _LATELY_S = 0.05
+"""How long calls that ran at once count as if they still did."""
 
 
 class ModelThreads(ThreadPoolExecutor):

@@ -32,7 +32,6 @@ from benchmarks.serving.results import Figures
 from benchmarks.serving.summary import Spread
 from benchmarks.serving.workloads import WORKLOADS, Workload
 
-COUNTS = (1, 2)
 SETTINGS = ((1, 1), (2, 1), (2, 2))
 """Workers, and times the connections of the workload; the first is what the others are compared with."""
 Found: TypeAlias = dict[tuple[Workload, tuple[int, int]], list[Figures]]
@@ -74,7 +73,7 @@ def measure(models_dir: Path, data_root: Path, folder: Path, seconds: int, repea
     services: dict[int, Served] = {}
     found: Found = {pair: [] for pair in product(CHOSEN, SETTINGS)}
     try:
-        for count in COUNTS:
+        for count in {workers for workers, _ in SETTINGS}:
             place = folder / f"workers-{count}"
             services[count] = Served(OwnServer(models_dir, model, place, count), pictures, place)
             services[count].check(right)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-_WARM_UP, _MOST_AT_ONCE = 1_100, 2
-"""Vectors of a set, and sets of them, that are laid out first."""
+_WARM_UP_POINTS, _WARM_UP_SETS = 1_100, 2
 
 
 def main() -> None:
@@ -17,7 +16,7 @@ def main() -> None:
     peer, setting, seed, folder = sys.argv[1:]
     spaces = [np.load(path) for path in sorted(Path(folder).glob("features-*.npy"))]
     embed = importlib.import_module(f"benchmarks.tsne.peers.{peer}").embed
-    embed([features[:_WARM_UP] for features in spaces[:_MOST_AT_ONCE]], setting, int(seed))
+    embed([features[:_WARM_UP_POINTS] for features in spaces[:_WARM_UP_SETS]], setting, int(seed))
     wall, cpu = time.perf_counter(), time.process_time()
     maps = embed(spaces, setting, int(seed))
     cost = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
