@@ -1,7 +1,6 @@
 """How strongly points attract each other: Gaussian affinities to their neighbours, made symmetric."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,23 +24,23 @@ class Affinities:
     """Where each row begins, (n + 1,). Indices that cannot be negative make quicker loops."""
     columns: NDArray[np.uint32]
     values: NDArray[np.float32]
-
-    @cached_property
-    def entropy_term(self) -> float:
-        """The sum of all p log p."""
-        values = self.values[self.values > 0].astype(np.float64)
-        return float((values * np.log(values)).sum())  # unlike a dot product, the same on any number of threads
+    entropy_term: float
+    """The sum of all p log p."""
 
     @classmethod
     def of(cls, neighbours: Neighbours, perplexity: float) -> "Affinities":
         """`p_ij = (p_j|i + p_i|j) / 2n`, as in t-SNE (van der Maaten & Hinton 2008)."""
         rows, squares = neighbours
         points, count = rows.shape
-        ends = np.arange(0, points * count + 1, count)
-        conditional = csr_array((calibrate(squares, perplexity).ravel(), rows.ravel(), ends), (points, points))
+        ends = np.arange(0, points * count + 1, count, dtype=np.int32)  # wider ones would widen all indices
+        likelihoods = calibrate(squares, perplexity).ravel()
+        conditional = csr_array((likelihoods, rows.ravel(), ends), (points, points), copy=True)  # before it is sorted
         conditional.sort_indices()
         joint = conditional + conditional.T.tocsr()
-        return cls(joint.indptr.astype(np.uint32), joint.indices.astype(np.uint32), joint.data / np.float32(2 * points))
+        values = joint.data / np.float32(2 * points)
+        likely = values[values > 0].astype(np.float64)
+        entropy_term = float((likely * np.log(likely)).sum())  # not a dot product, which would depend on the threads
+        return cls(joint.indptr.astype(np.uint32), joint.indices.astype(np.uint32), values, entropy_term)
 
 
 def calibrate(squares: NDArray[np.float32], perplexity: float) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from service.tsne.affinities import Affinities
 from service.tsne.descent import Descent
 from service.tsne.initial import begin
 from service.tsne.neighbours import find_neighbours
+from service.tsne.patience import look_while
 
 Phase: TypeAlias = Literal["neighbours", "exaggeration", "refinement"]
 EXAGGERATED = 250
@@ -120,17 +121,17 @@ class Run:
 
     def prepare(self) -> None:
         """Find what attracts each point, and where it begins."""
-        self._order = _canonical_order(self._features)
-        points = standardised(self._features[self._order])
         count = max(1, int(3 * self._perplexity))
 
         def look() -> None:
             self._watch.look("neighbours", 0)
 
         with single_threaded_blas():
+            self._order, points = look_while(partial(_in_order, self._features), look)
             neighbours = find_neighbours(points, count, look)
-            places = begin(points, self._dimensions, self._seed, look)
-        self._descent = Descent(places, Affinities.of(neighbours, self._perplexity))
+            places = look_while(partial(begin, points, self._dimensions, self._seed), look)
+        affinities = look_while(partial(Affinities.of, neighbours, self._perplexity), look)
+        self._descent = Descent(places, affinities)
 
     def descend(self, before_step: Callable[[], None] = lambda: None) -> Embedding:
         """Take all steps, once prepared."""
@@ -156,6 +157,12 @@ class _Watch:
             if self._on_progress(Progress(phase, iteration, self._iterations, state)):
                 raise Stopped
             self._next = time.monotonic() + _EVERY_S
+
+
+def _in_order(features: Features) -> tuple[NDArray[np.intp], Features]:
+    """The canonical order of vectors, and the vectors in it, standardised."""
+    order = _canonical_order(features)
+    return order, standardised(features[order])
 
 
 def _canonical_order(features: Features) -> NDArray[np.intp]:

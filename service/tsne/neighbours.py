@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.compiled import compiled, threads
+from service.tsne.patience import LOOK_S, look_while
 
 Points: TypeAlias = NDArray[np.float32]
 Neighbours: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
 """Of each point the rows of its neighbours from near to far, and squared distances, both (n, count)."""
 _ROWS, _COLUMNS, _STRIDE = 256, 1024, 16
-_EVERY_S = 0.05
 _SPARE = 8
 """Candidates beyond those asked for: rounding in the products may swap neighbours at nearly equal distances."""
 _BUFFER = 4
@@ -25,14 +26,14 @@ _ZERO, _HALF = np.float32(0), np.float32(0.5)
 def find_neighbours(points: Points, count: int, check: Callable[[], None] = lambda: None) -> Neighbours:
     """The `count` nearest other points of each of the centred `points` (n, features); equal distances go by row.
 
-    `check` is called every 50 ms, and may raise.
+    `check` is called every 20 ms, and may raise.
     """
-    search = _Search(points, count)
+    search = look_while(partial(_Search, points, count), check)
     with ThreadPoolExecutor(threads()) as pool:
         ahead = {pool.submit(search.search, top) for top in range(0, len(points), _ROWS)}
         try:
             while ahead:
-                done, ahead = wait(ahead, _EVERY_S, FIRST_EXCEPTION)
+                done, ahead = wait(ahead, LOOK_S, FIRST_EXCEPTION)
                 for future in done:
                     future.result()
                 check()

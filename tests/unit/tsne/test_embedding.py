@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 from typing import Any, Literal
 
 import numba
@@ -166,3 +167,21 @@ def test_a_run_can_be_stopped_in_any_phase(monkeypatch: pytest.MonkeyPatch, phas
         embed(_clusters(MOST_EXACT + 100), on_progress=stop)
     assert calls.count(phase) == 1
     assert calls[-1] == phase
+
+
+@pytest.mark.parametrize(
+    "part", ["embedding._in_order", "neighbours._Search", "embedding.begin", "embedding.Affinities.of"]
+)
+def test_a_run_can_be_stopped_in_the_middle_of_a_long_call(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    is_under_way, may_end = Event(), Event()
+
+    def last(*_: object) -> None:
+        is_under_way.set()
+        may_end.wait(30)
+
+    monkeypatch.setattr(f"service.tsne.{part}", last)
+    try:
+        with pytest.raises(Stopped):
+            embed(_clusters(100), on_progress=lambda _: is_under_way.is_set())
+    finally:
+        may_end.set()
