@@ -33,14 +33,13 @@ class Affinities:
         rows, squares = neighbours
         points, count = rows.shape
         ends = np.arange(0, points * count + 1, count, dtype=np.int32)  # wider ones would widen all indices
-        likelihoods = calibrate(squares, perplexity).ravel()
-        conditional = csr_array((likelihoods, rows.ravel(), ends), (points, points), copy=True)  # before it is sorted
+        columns = rows.flatten()  # a copy, since it is sorted in place
+        conditional = csr_array((calibrate(squares, perplexity).ravel(), columns, ends), (points, points))
         conditional.sort_indices()
         joint = conditional + conditional.T.tocsr()
         values = joint.data / np.float32(2 * points)
-        likely = values[values > 0].astype(np.float64)
-        entropy_term = float((likely * np.log(likely)).sum())  # not a dot product, which would depend on the threads
-        return cls(joint.indptr.astype(np.uint32), joint.indices.astype(np.uint32), values, entropy_term)
+        starts, indices = joint.indptr.astype(np.uint32), joint.indices.astype(np.uint32)
+        return cls(starts, indices, values, _sum_p_log_p(values))
 
 
 def calibrate(squares: NDArray[np.float32], perplexity: float) -> NDArray[np.float32]:
@@ -49,6 +48,15 @@ def calibrate(squares: NDArray[np.float32], perplexity: float) -> NDArray[np.flo
     A row of which more neighbours lie at distance 0 than its perplexity minds these alike.
     """
     return _calibrate(squares, np.log(perplexity))
+
+
+@compiled
+def _sum_p_log_p(values: NDArray[np.float32]) -> float:
+    total = 0.0
+    for value in values:
+        if value > 0:
+            total += value * np.log(np.float64(value))
+    return total
 
 
 @compiled
