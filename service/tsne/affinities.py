@@ -33,13 +33,13 @@ class Affinities:
         rows, squares = neighbours
         points, count = rows.shape
         ends = np.arange(0, points * count + 1, count, dtype=np.int32)  # wider ones would widen all indices
-        columns = rows.flatten()  # a copy, since it is sorted in place
-        conditional = csr_array((calibrate(squares, perplexity).ravel(), columns, ends), (points, points))
+        others = rows.flatten()  # a copy, since it is sorted in place
+        conditional = csr_array((calibrate(squares, perplexity).ravel(), others, ends), (points, points))
         conditional.sort_indices()
         joint = conditional + conditional.T.tocsr()
         values = joint.data / np.float32(2 * points)
-        starts, indices = joint.indptr.astype(np.uint32), joint.indices.astype(np.uint32)
-        return cls(starts, indices, values, _sum_p_log_p(values))
+        starts, columns = joint.indptr.astype(np.uint32), joint.indices.astype(np.uint32)
+        return cls(starts, columns, values, _sum_p_log_p(values))
 
 
 def calibrate(squares: NDArray[np.float32], perplexity: float) -> NDArray[np.float32]:

@@ -175,11 +175,11 @@ def test_a_run_can_be_stopped_in_any_phase(monkeypatch: pytest.MonkeyPatch, phas
 def test_a_run_can_be_stopped_in_the_middle_of_a_long_call(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     is_under_way, may_end = Event(), Event()
 
-    def last(*_: object) -> None:
+    def take_long(*_: object) -> None:
         is_under_way.set()
         may_end.wait(30)
 
-    monkeypatch.setattr(f"service.tsne.{part}", last)
+    monkeypatch.setattr(f"service.tsne.{part}", take_long)
     try:
         with pytest.raises(Stopped):
             embed(_clusters(100), on_progress=lambda _: is_under_way.is_set())

@@ -109,6 +109,8 @@ def test_affinities_are_symmetric_and_sum_to_one() -> None:
     np.put_along_axis(conditional, neighbours[0].astype(np.int64), calibrate(neighbours[1], 10), axis=1)
     np.testing.assert_allclose(_dense(affinities), (conditional + conditional.T) / 600, rtol=1e-5, atol=1e-12)
     assert affinities.values.sum() == pytest.approx(1, rel=1e-5)
+    likely = affinities.values[affinities.values > 0].astype(np.float64)
+    assert affinities.entropy_term == pytest.approx((likely * np.log(likely)).sum(), rel=1e-9)
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
