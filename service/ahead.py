@@ -1,6 +1,6 @@
 """Compile loops ahead of their first use; `python -m service.ahead` does it for all of them, before the first start."""
 
-from service import arrays, json_images, png
+from service import arrays, json_images, placement, png
 
 
 def warm_up() -> None:
@@ -8,6 +8,7 @@ def warm_up() -> None:
     arrays.warm_up()
     json_images.warm_up()
     png.warm_up()
+    placement.warm_up()
 
 
 if __name__ == "__main__":

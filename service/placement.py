@@ -1,5 +1,6 @@
 """New points on a map that is known: amid their nearest known points, and moved by gradient steps if wanted."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.arrays import Features, Latents
+from service.compiled import compiled
 from service.deadline import Deadline
 from service.errors import MAX_FAULTS, Fault, OutOfRange
 from service.maps import Coordinates
 from service.neighbours import nearest
+from service.perplexity import calibrate
 
 NEIGHBOURS = 10
 FAR_SHARE = 0.99
@@ -20,10 +23,10 @@ _MOST = 1e15
 _PERPLEXITY = 5.0
 _PULLING = 15
 """Neighbours that pull at a point: three times the perplexity."""
-_SEARCHES = 40
 _STEPS, _LEARNING_RATE, _MOMENTUM, _MOST_GRADIENT = 60, 1.0, 0.8, 0.25
 _ROWS = 256
 """Points that are moved at once; each minds every known point."""
+_ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Placements:
 
 @dataclass(frozen=True)
 class KnownMap:
-    """Points with their places on a map."""
+    """Points with their places on a map of two dimensions."""
 
     features: Features
     coordinates: Coordinates
@@ -60,6 +63,10 @@ class KnownMap:
             return float("inf")
         _, distances = nearest(self.features, self.features, others, within=True)
         return float(np.quantile(distances.mean(axis=1), FAR_SHARE))
+
+    def measure(self) -> None:
+        """Measure `reach` now, so that no request waits for it."""
+        _ = self.reach
 
     def place(self, features: Latents, deadline: Deadline, *, optimise: bool = False) -> Placements:
         """Put each point at the coordinate-wise median of its neighbours' places.
@@ -100,25 +107,21 @@ class Pull:
     """How much, same shape; 1 in all for each point."""
     known: Coordinates
 
-    def gradient(self, places: Coordinates) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """The KL divergence of each point, but for a constant, and its gradient: `(n, d) -> (n,), (n, d)`."""
-        differences = [places[:, axis, None] - self.known[None, :, axis] for axis in range(places.shape[1])]
-        kernel = differences[0] ** 2
-        for other in differences[1:]:
-            kernel += other**2
-        kernel += 1
-        np.reciprocal(kernel, out=kernel)
-        totals = kernel.sum(axis=1, keepdims=True, dtype=np.float64)
-        near = np.take_along_axis(kernel, self.columns, axis=1)
-        divergence = -(self.weights * np.log(near / totals)).sum(axis=1)
-        repelling = np.square(kernel, out=kernel)
-        pulling = self.weights * near
-        slopes = [
-            2 * (pulling * np.take_along_axis(one, self.columns, axis=1)).sum(axis=1)
-            - 2 * np.einsum("ij,ij->i", repelling, one) / totals[:, 0]
-            for one in differences
-        ]
-        return divergence, np.stack(slopes, axis=1).astype(np.float32)
+    @cached_property
+    def _axes(self) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self.known.T)
+
+    def gradient(self, places: Coordinates) -> tuple[NDArray[np.float64], Coordinates]:
+        """The KL divergence of each point, but for a constant, and its gradient: `(n, 2) -> (n,), (n, 2)`."""
+        divergences, slopes = np.empty(len(places), np.float64), np.empty_like(places)
+        _sum_forces(places, self._axes, self.columns, self.weights, divergences, slopes)
+        return divergences, slopes
+
+
+def warm_up() -> None:
+    """Compile the loops that move points, or load what was compiled, so that no request waits for it."""
+    known = KnownMap(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
+    known.place(known.features, Deadline.after(math.inf), optimise=True)
 
 
 def descend(begin: Coordinates, pull: Pull) -> Coordinates:
@@ -140,32 +143,46 @@ def descend(begin: Coordinates, pull: Pull) -> Coordinates:
 def affinities(distances: NDArray[np.float32], perplexity: float) -> NDArray[np.float32]:
     """Gaussian weights of neighbours whose perplexity is as asked for: `(n_points, n_neighbours)`, same shape.
 
-    It is found by bisection for all points at once; where too few neighbours, or equal ones, allow no such weights,
-    the nearest ones are.
+    Where too few neighbours, or equal ones, allow no such weights, the nearest ones are.
     """
     squares = np.square(distances.astype(np.float64))
     squares -= squares[:, :1]
     spread = squares.mean(axis=1, keepdims=True)
     squares /= np.where(spread > 0, spread, 1)
-    target = np.log(min(perplexity, squares.shape[1]))
-    low, high = np.full((len(squares), 1), -30.0), np.full((len(squares), 1), 30.0)  # of the logarithm of the precision
-    for _ in range(_SEARCHES):
-        middle = (low + high) / 2
-        too_wide = _entropy(_weights(squares, middle)) > target
-        low, high = np.where(too_wide, middle, low), np.where(too_wide, high, middle)
-    return _weights(squares, (low + high) / 2).astype(np.float32)
+    return calibrate(squares.astype(np.float32), min(perplexity, squares.shape[1]))
 
 
-def _weights(squares: NDArray[np.float64], log_precision: NDArray[np.float64]) -> NDArray[np.float64]:
-    raw = np.exp(-squares * np.exp(log_precision))
-    weights: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
-    return weights
-
-
-def _entropy(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    logarithms = np.log(np.maximum(weights, 1e-300))
-    entropy: NDArray[np.float64] = -(weights * logarithms).sum(axis=1, keepdims=True)
-    return entropy
+@compiled
+def _sum_forces(
+    places: Coordinates,
+    known: NDArray[np.float32],
+    columns: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    divergences: NDArray[np.float64],
+    slopes: Coordinates,
+) -> None:
+    """Fill in what `Pull.gradient` gives; `known` (2, n) are the places that pull and push."""
+    xs, ys = known[0], known[1]
+    for i in range(len(places)):
+        x, y = places[i, 0], places[i, 1]
+        total = push_x = push_y = _ZERO
+        for j in range(len(xs)):
+            dx, dy = x - xs[j], y - ys[j]
+            kernel = _ONE / (_ONE + dx * dx + dy * dy)
+            square = kernel * kernel
+            total += kernel
+            push_x += square * dx
+            push_y += square * dy
+        pull_x = pull_y = _ZERO
+        divergences[i] = 0
+        for k in range(columns.shape[1]):
+            dx, dy = x - xs[columns[i, k]], y - ys[columns[i, k]]
+            kernel = _ONE / (_ONE + dx * dx + dy * dy)
+            pull_x += weights[i, k] * kernel * dx
+            pull_y += weights[i, k] * kernel * dy
+            divergences[i] -= weights[i, k] * np.log(kernel / total)
+        slopes[i, 0] = _TWO * (pull_x - push_x / total)
+        slopes[i, 1] = _TWO * (pull_y - push_y / total)
 
 
 def _check(features: Features) -> None:

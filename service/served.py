@@ -112,6 +112,7 @@ class ServedModel:
             reconstructing=Batcher.warm(autoencoder.reconstruct, images, pool, batching, at_once),
             limits=limits,
         )
+        loaded.latent_map.measure()
         memory.let_go_of_code()
         return loaded
 

@@ -16,12 +16,12 @@ from rich.console import Console
 
 from benchmarks.serving.pictures import Picture, load_pictures
 from benchmarks.serving.workloads import BATCH
-from benchmarks.stages import batching, computing, decoding, whole, writing
+from benchmarks.stages import batching, computing, decoding, placing, whole, writing
 from benchmarks.stages.report import Report, compare, table_of
 from benchmarks.stages.scene import set_up
 from benchmarks.stages.timing import measure
 
-GROUPS = (decoding, batching, computing, writing, whole)
+GROUPS = (decoding, batching, computing, placing, writing, whole)
 SAMPLE_S = 0.02
 
 

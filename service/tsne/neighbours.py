@@ -14,13 +14,17 @@ from service.tsne.patience import LOOK_S, look_while
 Points: TypeAlias = NDArray[np.float32]
 Neighbours: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
 """Of each point the rows of its neighbours from near to far, and squared distances, both (n, count)."""
-_ROWS, _COLUMNS, _STRIDE = 256, 1024, 16
+_ROWS, _MOST_COLUMNS, _STRIDE = 256, 1024, 16
+_BLOCK_NUMBERS = 2**20
+"""Of the vectors that are the columns of a block: fewer of wide ones, so that none takes long."""
 _SPARE = 8
 """Candidates beyond those asked for: rounding in the products may swap neighbours at nearly equal distances."""
+_ROUNDING = 4 * float(np.finfo(np.float32).eps)
+"""How far half a squared distance may be off, relative to the squares that it is the difference of."""
 _BUFFER = 4
 """Times as many candidates are gathered as are wanted before the far ones are dropped."""
 _ROW_BITS = 0xFFFFFFFF
-_ZERO, _HALF = np.float32(0), np.float32(0.5)
+_ZERO, _HALF, _FARTHEST = np.float32(0), np.float32(0.5), np.finfo(np.float32).max
 
 
 def find_neighbours(points: Points, count: int, check: Callable[[], None] = lambda: None) -> Neighbours:
@@ -52,6 +56,9 @@ class _Search:
         ones = np.ones_like(halves)
         # The products of these are halves of squared distances: |x|^2 / 2 + |y|^2 / 2 - x.y.
         self._left, self._right = np.column_stack([-points, halves, ones]), np.column_stack([points, ones, halves])
+        lengths = np.sqrt(2 * halves)
+        self._slack = np.float32(_ROUNDING) * np.square(lengths + lengths.max())
+        self._columns = min(_MOST_COLUMNS, max(_STRIDE, _BLOCK_NUMBERS // points.shape[1] // _STRIDE * _STRIDE))
         self.rows = np.empty((len(points), count), np.int32)
         self.squares = np.empty((len(points), count), np.float32)
         self.is_wanted = True
@@ -61,15 +68,28 @@ class _Search:
         block = slice(top, top + _ROWS)
         lefts = self._left[block]
         keys = np.empty((len(lefts), _BUFFER * self._wanted + _STRIDE), np.int64)
-        held, limits = np.zeros(len(lefts), np.int64), np.full(len(lefts), np.inf, np.float32)
-        for first in range(0, len(self._right), _COLUMNS):
+        held, limits = np.zeros(len(lefts), np.int64), np.full(len(lefts), _FARTHEST, np.float32)
+        for first in range(0, len(self._right), self._columns):
             if not self.is_wanted:
                 return
-            _gather(lefts @ self._right[first : first + _COLUMNS].T, top, first, keys, held, limits)
+            _gather(lefts @ self._right[first : first + self._columns].T, top, first, keys, held, limits)
         nearest = np.empty((len(lefts), self._wanted), np.int64)
-        _measure_nearest(keys, held, top, self._points, nearest)
+        _measure_nearest(keys, held, top, self._points, nearest, limits)
         nearest = np.sort(nearest, axis=1)[:, : self.rows.shape[1]]
+        if self._wanted < len(self._points) - 1:
+            farthest = _HALF * (nearest[:, -1] >> 32).astype(np.int32).view(np.float32)
+            in_doubt = (farthest > limits - self._slack[block]) & (farthest > 0)
+            self._search_again(top, np.flatnonzero(in_doubt), nearest)
         self.rows[block], self.squares[block] = nearest & _ROW_BITS, (nearest >> 32).astype(np.int32).view(np.float32)
+
+    def _search_again(self, top: int, rows: NDArray[np.intp], nearest: NDArray[np.int64]) -> None:
+        """Measure all distances of the rows of a block whose candidates may lack a neighbour that rounding hid."""
+        keys = np.empty(len(self._points) - 1, np.int64)
+        for row in rows:
+            if not self.is_wanted:
+                return
+            _measure_all(self._points, top + row, keys, nearest[row])
+            nearest[row].sort()
 
 
 @compiled
@@ -105,18 +125,42 @@ def _gather(
 
 @compiled
 def _measure_nearest(
-    gathered: NDArray[np.int64], filled: NDArray[np.int64], top: int, points: Points, nearest: NDArray[np.int64]
+    gathered: NDArray[np.int64],
+    filled: NDArray[np.int64],
+    top: int,
+    points: Points,
+    nearest: NDArray[np.int64],
+    limits: NDArray[np.float32],
 ) -> None:
-    """The nearest by distances computed from differences, which lose nothing near zero, in any order."""
+    """The nearest by distances computed from differences, which lose nothing near zero, in any order.
+
+    Those that are left out lie beyond `limits`, by halves of squared distances as products gave them.
+    """
     for row in range(len(nearest)):
-        _select(gathered[row], filled[row], nearest.shape[1])
+        limits[row] = _distance(_select(gathered[row], filled[row], nearest.shape[1]))
         for k in range(nearest.shape[1]):
             other = gathered[row, k] & _ROW_BITS
-            total = _ZERO
-            for feature in range(points.shape[1]):
-                difference = points[top + row, feature] - points[other, feature]
-                total += difference * difference
-            nearest[row, k] = _key(total, other)
+            nearest[row, k] = _key(_measure(points[top + row], points[other]), other)
+
+
+@compiled
+def _measure_all(points: Points, row: int, keys: NDArray[np.int64], nearest: NDArray[np.int64]) -> None:
+    """The nearest of all other points, in any order, by distances computed from differences; `keys` is room for all."""
+    for other in range(len(points)):
+        if other != row:
+            keys[other - (other > row)] = _key(_measure(points[row], points[other]), other)
+    _select(keys, len(keys), len(nearest))
+    nearest[:] = keys[: len(nearest)]
+
+
+@compiled
+def _measure(one: NDArray[np.float32], other: NDArray[np.float32]) -> np.float32:
+    """Their squared distance."""
+    total = _ZERO
+    for feature in range(len(one)):
+        difference = one[feature] - other[feature]
+        total += difference * difference
+    return total
 
 
 @compiled

@@ -36,7 +36,7 @@ def printed(report: Report, *earlier: Figure) -> str:
 
 def test_every_stage_is_measured_and_named_once(report: Report) -> None:
     assert list(dict.fromkeys(figure.group for figure in report.figures)) == [
-        "decode", "batch", "model", "encode", "whole",
+        "decode", "batch", "model", "placing", "encode", "whole",
     ]  # fmt: skip
     assert len({(figure.group, figure.name) for figure in report.figures}) == len(report.figures)
     assert all(spread.median > 0 for figure in report.figures for spread in (figure.us, figure.relative))

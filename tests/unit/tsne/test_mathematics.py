@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
+from service.arrays import standardised
 from service.compiled import threads, use_threads
-from service.tsne.affinities import Affinities, calibrate
+from service.perplexity import calibrate
+from service.tsne.affinities import Affinities
 from service.tsne.descent import Descent, attract, divergence_from
 from service.tsne.exact import ExactRepulsion
 from service.tsne.grid import GridRepulsion
@@ -74,6 +76,18 @@ def test_close_neighbours_of_far_points_are_told_apart() -> None:
     assert ((rows < 200) == (np.arange(400) < 200)[:, None]).all()
     expected = ((vectors[:, None].astype(np.float64) - vectors[rows]) ** 2).sum(axis=2)
     np.testing.assert_allclose(squares, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("distance", [1e5, 1e6, 1e7])
+def test_neighbours_are_the_nearest_though_one_point_is_far_from_all(distance: float) -> None:
+    vectors = _vectors(500, 16)
+    vectors[7] = distance
+    points = standardised(vectors)
+    rows, squares = find_neighbours(points, 30)
+    search = NearestNeighbors(n_neighbors=30, algorithm="brute").fit(points.astype(np.float64))
+    distances, expected = search.kneighbors()
+    np.testing.assert_allclose(np.sqrt(squares), distances, rtol=1e-4)
+    assert (np.sort(rows) == np.sort(expected)).mean() > 0.99  # some are as near as others, to float32
 
 
 def test_whoever_watches_the_search_can_end_it() -> None:
