@@ -5,7 +5,7 @@ half of the threads each, are there sooner than one after the other. They are th
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Generic, Literal, TypeAlias, TypeVar
 
@@ -55,10 +55,12 @@ def embed_all(
         except BaseException:  # Ctrl-C
             crew.is_stopped = True
             raise
-    failures = [failure for work in works.values() if (failure := work.exception())]
-    for failure in sorted(failures, key=lambda failure: isinstance(failure, Stopped)):
-        raise failure  # what stopped the others comes first
-    return {name: work.result() for name, work in works.items()}
+    try:
+        if failures := [failure for failure in map(Future.exception, works.values()) if failure]:
+            raise min(failures, key=lambda failure: isinstance(failure, Stopped))  # what stopped the others
+        return {name: work.result() for name, work in works.items()}
+    finally:  # an error holds this frame; if that held the error, all memory of the runs would wait for the collector
+        works, failures = {}, []
 
 
 def warm_up() -> None:

@@ -1,6 +1,9 @@
 """Maps laid out at the same time are those laid out one after the other, and end together where one fails."""
 
+import contextlib
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -8,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from service.compiled import threads, use_threads
-from service.tsne import Progress, Stopped, embed, embed_all
+from service.tsne import Progress, Stopped, embed, embed_all, together
+from service.tsne.embedding import Run
 
 
 def _vectors(count: int, width: int) -> NDArray[np.float32]:
@@ -73,6 +77,25 @@ def test_what_stops_one_stops_all() -> None:
         embed_all(SPACES, iterations=100_000, on_progress=listen)
     assert heard_after.count("narrow") == 1
     assert heard_after[-1] == "narrow"
+
+
+@pytest.mark.usefixtures("often")
+def test_what_a_stopped_map_held_is_free_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = list[weakref.ref[Run]]()
+
+    class Watched(Run):
+        def prepare(self) -> None:
+            runs.append(weakref.ref(self))
+            super().prepare()
+
+    monkeypatch.setattr(together, "Run", Watched)
+    gc.disable()
+    try:
+        with contextlib.suppress(Stopped):
+            embed_all(SPACES, on_progress=lambda _, progress: progress.iteration > 5)
+        assert [run() for run in runs] == [None] * len(SPACES)
+    finally:
+        gc.enable()
 
 
 def _failing(name: str) -> Callable[[str, Progress], None]:
