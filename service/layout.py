@@ -1,11 +1,14 @@
 """Lay spaces out as maps, and draw them where a picture is asked for."""
 
+from functools import partial
+
 import numpy as np
 
 from service.arrays import Labels
 from service.maps import DEFAULT_PERPLEXITY, MapAnswer, MapJob, Space
 from service.measures import Measured, measure
-from service.tsne import Listener, embed_all
+from service.tsne import Listener, Progress, Stopped, embed_all
+from service.tsne.patience import look_while
 
 
 def compute(job: MapJob, listener: Listener[Space] | None = None) -> MapAnswer:
@@ -33,7 +36,20 @@ def _map(job: MapJob, labels: Labels | None, listener: Listener[Space] | None) -
         seed=job.seed,
         on_progress=listener,
     )
-    return measure(embeddings, job.spaces, job.pixels, labels)
+    progress, is_wanted = Progress("measuring", job.iterations, job.iterations), True
+
+    def look() -> None:
+        if listener is not None and any(listener(space, progress) for space in job.spaces):
+            raise Stopped
+
+    def check() -> None:
+        if not is_wanted:
+            raise Stopped
+
+    try:
+        return look_while(partial(measure, embeddings, job.spaces, job.pixels, labels, check), look)
+    finally:
+        is_wanted = False
 
 
 def _numbered(labels: tuple[str, ...]) -> tuple[tuple[str, ...], Labels]:

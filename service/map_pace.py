@@ -25,6 +25,7 @@ class _Course:
     steps_began: float | None = None
     end: float | None = None
     """When it should be laid out, by its mean step so far."""
+    is_laid_out: bool = False
 
 
 class Pace:
@@ -41,12 +42,14 @@ class Pace:
     def __call__(self, space: Space, progress: "Progress") -> bool:
         """Hear of one space's progress -> whether the job shall stop."""
         now, course = time.monotonic(), self._courses[space]
-        if progress.phase != "neighbours":
+        if progress.phase in {"exaggeration", "refinement"}:
             if course.steps_began is None:
                 course.steps_began = self._heard if course.heard is None else course.heard
             step_s = (now - course.steps_began) / progress.iteration
             course.end = now + step_s * (progress.iterations - progress.iteration)
         course.heard = self._heard = now
+        if progress.phase == "measuring" and not course.is_laid_out:
+            course.is_laid_out, course.next_telling = True, now  # which nobody should wait to hear
         if now >= course.next_telling:
             self._send(self._describe(space, progress, now))
             told = time.monotonic()

@@ -18,13 +18,16 @@ Space: TypeAlias = Literal["image", "latent"]
 SpaceChoice: TypeAlias = Literal["image", "latent", "both"]
 MeasuredSpace: TypeAlias = Literal["image", "pca", "latent"]
 PictureFormat: TypeAlias = Literal["png", "svg"]
-Phase: TypeAlias = Literal["neighbours", "exaggeration", "refinement"]
+Phase: TypeAlias = Literal["neighbours", "exaggeration", "refinement", "measuring"]
+"""The last is of all spaces at a time: their maps are laid out."""
 Theme: TypeAlias = Literal["light", "dark"]
 PointStyle: TypeAlias = Literal["dots", "thumbnails"]
 Coordinates: TypeAlias = NDArray[np.float32]
 """Where the points of a map lie, shape (n_points, dimensions)."""
 MIN_POINTS = 4
 DEFAULT_PERPLEXITY = 30.0
+_STEPS, _STEPS_OF_MANY, _MANY = 750, 1000, 20_000
+"""Gradient steps of maps, and of those of more points: with 750 the KL of 70,000 was 1.1 % above scikit-learn's."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class MapJob:
     dimensions: Literal[2, 3] = 2
     perplexity: float | None = None
     """None: 30, or the largest that fits the points."""
-    iterations: int = 750
+    iterations: int = _STEPS
     seed: int = 0
     picture: PictureFormat | None = None
     pixels: Features | None = None
@@ -60,7 +63,7 @@ class MapProgress:
     iterations: int
     """Of each space."""
     kl_divergence: float | None
-    """None while neighbours are searched."""
+    """None while neighbours are searched, and where the map is being measured."""
     elapsed_s: float
     """Since the job was begun."""
     remaining_s: float | None
@@ -97,6 +100,11 @@ class MapAnswer:
     maps: dict[Space, SpaceMap]
     picture: bytes | None
     spaces: dict[MeasuredSpace, SpaceNumbers] = field(default_factory=dict)
+
+
+def default_iterations(points: int) -> int:
+    """Gradient steps of a map of so many points, where nobody asks for another number."""
+    return _STEPS if points <= _MANY else _STEPS_OF_MANY
 
 
 def largest_perplexity(points: int) -> float:

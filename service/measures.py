@@ -1,6 +1,6 @@
 """The numbers of maps, and of the spaces that they are maps of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias, get_args
 
 import numpy as np
@@ -21,6 +21,7 @@ def measure(
     spaces: Mapping[Space, Features],
     pixels: Features | None,
     labels: Labels | None,
+    check: Callable[[], None] = lambda: None,
 ) -> Measured:
     """Measure maps, the spaces that they are of, and PCA of the images with as many components as the latents have.
 
@@ -29,15 +30,16 @@ def measure(
         spaces: The vectors that were laid out, of the same points.
         pixels: The images of the points where they are none of the spaces; PCA and trustworthiness need them.
         labels: The class of each point; at least two, or nothing is said of classes.
+        check: Called again and again, and may raise.
     """
     several = labels if labels is not None and len(np.unique(labels)) > 1 else None
-    placed = {space: examine(embedding.coordinates, several) for space, embedding in embeddings.items()}
+    placed = {space: examine(embedding.coordinates, several, check=check) for space, embedding in embeddings.items()}
     seen: dict[MeasuredSpace, Examined] = {}
     vectors = _vectors(spaces, pixels)
     for space, features in vectors.items():  # images last: they judge the others too
         judged = [found.neighbours for found in seen.values()] if space == "image" else []
         own = [placed[space].neighbours] if space in placed else []
-        seen[space] = examine(features, several, [*judged, *own])
+        seen[space] = examine(features, several, [*judged, *own], check)
     maps = {
         space: SpaceMap(embedding.coordinates, _quality(embedding, placed[space], seen[space]))
         for space, embedding in embeddings.items()

@@ -1,6 +1,6 @@
 """How well classes keep apart in a space of vectors, and how well a space keeps the neighbours of another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,12 @@ class Examined:
     """Of each of the spaces whose neighbours were given."""
 
 
-def examine(features: Features, labels: Labels | None = None, others: Sequence[NDArray[np.int64]] = ()) -> Examined:
+def examine(
+    features: Features,
+    labels: Labels | None = None,
+    others: Sequence[NDArray[np.int64]] = (),
+    check: Callable[[], None] = lambda: None,
+) -> Examined:
     """Measure a space as it is, and how far the neighbours in other spaces are neighbours here.
 
     All that compares distances is done while they are there, block by block, so that they are computed once.
@@ -46,6 +51,7 @@ def examine(features: Features, labels: Labels | None = None, others: Sequence[N
         features: At least two vectors, shape (n_samples, n_features).
         labels: The class of each.
         others: By other space, each sample's `Examined.neighbours` there.
+        check: Called for every block, and may raise.
     """
     count = len(features)
     order = np.arange(count) if labels is None else np.argsort(labels, kind="stable")
@@ -56,6 +62,7 @@ def examine(features: Features, labels: Labels | None = None, others: Sequence[N
     neighbours = np.empty((count, min(NEIGHBOURS, count - 1)), np.int64)
     penalties, coefficients = np.zeros(len(others)), 0.0
     for block in distance_blocks(space, space, neighbours.shape[1], within=True):
+        check()
         neighbours[order[block.rows]] = order[block.columns]
         if asked.size:
             penalties += _penalties(block, asked[:, block.rows])

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from service.arrays import Features, standardised
 from service.compiled import single_threaded_blas
-from service.maps import DEFAULT_PERPLEXITY, MIN_POINTS, Coordinates, largest_perplexity
+from service.maps import DEFAULT_PERPLEXITY, MIN_POINTS, Coordinates, Phase, default_iterations, largest_perplexity
 from service.tsne.affinities import Affinities
 from service.tsne.descent import Descent
 from service.tsne.initial import begin
 from service.tsne.neighbours import find_neighbours
 from service.tsne.patience import look_while
 
-Phase: TypeAlias = Literal["neighbours", "exaggeration", "refinement"]
 EXAGGERATED = 250
-"""Steps of early exaggeration, in which neighbours pull more than they should, so that clusters find each other."""
-_STEPS, _STEPS_OF_MANY, _MANY = 750, 1000, 20_000
-"""Gradient steps of maps, and of those of more points: with 750 the KL of 70,000 was 1.1 % above scikit-learn's."""
+"""Steps of early exaggeration, in which neighbours pull more than they should, so that clusters find each other.
+
+As many as in van der Maaten 2014, https://jmlr.org/papers/v15/vandermaaten14a.html.
+"""
 _EVERY_S = 0.05
 
 
@@ -89,7 +89,7 @@ def embed(
         on_progress: Called every 50 ms, or after each step that takes longer; what it returns as true stops the run.
 
     Raises:
-        ValueError: Fewer than four samples, or numbers that are not finite.
+        ValueError: Fewer than four samples, numbers that are not finite, other dimensions, or a perplexity below 1.
         Stopped: `on_progress` said so.
     """
     run = Run(features, dimensions, perplexity, iterations, seed, on_progress)
@@ -113,9 +113,12 @@ class Run:
             raise ValueError(f"t-SNE needs at least {MIN_POINTS} samples, got {len(features)}")
         if not np.isfinite(features).all():
             raise ValueError("t-SNE needs finite numbers")
+        if dimensions not in {2, 3}:
+            raise ValueError(f"maps have 2 or 3 dimensions, not {dimensions}")
+        if not perplexity >= 1:
+            raise ValueError(f"the perplexity must be at least 1, got {perplexity}")
         self._features, self._dimensions, self._seed = features, dimensions, seed
-        by_default = _STEPS if len(features) <= _MANY else _STEPS_OF_MANY
-        self._iterations = by_default if iterations is None else iterations
+        self._iterations = default_iterations(len(features)) if iterations is None else iterations
         self._perplexity = min(perplexity, largest_perplexity(len(features)))
         self._watch = _Watch(on_progress, self._iterations)
 

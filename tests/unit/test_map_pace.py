@@ -5,8 +5,8 @@ import pytest
 
 from service import map_pace
 from service.map_pace import Pace
-from service.maps import MapAnswer, MapJob, MapProgress, Space
-from service.tsne import Phase, Progress
+from service.maps import MapAnswer, MapJob, MapProgress, Phase, Space
+from service.tsne import Progress
 
 POINTS = np.zeros((4, 2), np.float32)
 BOTH = MapJob({"image": POINTS, "latent": POINTS}, iterations=1000)

@@ -2,17 +2,23 @@
 
 import subprocess
 import sys
+from itertools import count
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from service import layout
 from service.arrays import Features
 from service.components import principal_scores
 from service.errors import ImpossibleMap
 from service.layout import compute
-from service.maps import MapJob, check, largest_perplexity
+from service.maps import MapJob, Phase, Space, check, largest_perplexity
+from service.measures import measure
 from service.separability import LabelledFeatures, knn_accuracy_within, silhouette, trustworthiness
+from service.tsne import Progress, Stopped, embed_all
 
 RANDOM = np.random.default_rng(0)
 CLOUD = RANDOM.normal(size=(30, 5)).astype(np.float32)
@@ -52,6 +58,50 @@ def test_a_map_is_measured_on_its_coordinates_against_its_own_space() -> None:
     assert drawn.quality.knn_accuracy == knn_accuracy_within(placed) > 0.9
     assert drawn.quality.silhouette == silhouette(placed) > 0.3
     assert drawn.quality.perplexity == 10
+
+
+def test_a_map_that_is_being_measured_can_be_stopped_and_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_ended, phases = Event(), list[Phase]()
+
+    def measure_on_and_on(*given: Any) -> None:
+        try:
+            while True:
+                given[-1]()
+        finally:
+            has_ended.set()
+
+    def stop(_: Space, progress: Progress) -> bool:
+        phases.append(progress.phase)
+        return progress.phase == "measuring"
+
+    monkeypatch.setattr(layout, "measure", measure_on_and_on)
+    with pytest.raises(Stopped):
+        compute(MapJob({"latent": CLOUD}, iterations=250), stop)
+    assert phases[-1] == "measuring"
+    assert has_ended.wait(10)
+
+
+def test_measuring_can_be_ended_at_every_space() -> None:
+    points, labels = _clusters()
+    spaces: dict[Space, Features] = {"image": points, "latent": points[:, :2].copy()}
+    numbers = np.unique(labels, return_inverse=True)[1]
+    embeddings = embed_all(spaces, iterations=1)
+
+    def turns_until(last: int) -> int:
+        turns = count(1)
+
+        def check() -> None:
+            if next(turns) == last:
+                raise Stopped
+
+        measure(embeddings, spaces, points, numbers, check)
+        return next(turns) - 1
+
+    taken = turns_until(0)
+    assert taken > 4
+    for last in range(1, taken + 1):
+        with pytest.raises(Stopped):
+            turns_until(last)
 
 
 @pytest.mark.parametrize("labels", [None, ("only",) * 30])

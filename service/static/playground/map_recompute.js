@@ -8,14 +8,13 @@ import { isStill } from "./player.js";
 import { showProblem } from "./problem.js";
 
 const SPACES = { image: "Image space", latent: "Latent space" };
-const MEASURING_MS = 1000; // without news after the last step
 
 /**
  * `heard.begin()` is told that a run began, `heard.progress(space, coordinates)` how far it has come,
  * `heard.end(answer)` of its end, with null where it was stopped, and `heard.back()` to show the bundle's maps.
  */
 export function createRecompute({ state, api, announce }, heard) {
-  let [running, timer, latest] = [null, 0, {}]; // the latest progress by space
+  let [running, latest] = [null, {}]; // the latest progress by space
   const number = (min, value, max) => element("input.number", { type: "number", min, max, value, step: 1, required: true, inputmode: "numeric" });
   const status = element("p.note", { role: "status" });
   const bar = element("progress", { max: 1, "aria-label": "Progress of the maps" });
@@ -41,7 +40,6 @@ export function createRecompute({ state, api, announce }, heard) {
   function abandon(text = "") {
     running?.abort();
     running = null;
-    clearTimeout(timer);
     const hadFocus = document.activeElement === stop;
     [go.disabled, stop.hidden, bar.hidden] = [false, true, true];
     if (hadFocus) go.focus();
@@ -82,9 +80,8 @@ export function createRecompute({ state, api, announce }, heard) {
     bar.value = spaces.reduce((sum, { iteration, iterations }) => sum + iteration / iterations, 0) / 2;
     const { elapsed_s, remaining_s, coordinates } = news;
     const left = remaining_s === null ? "" : `, about ${Math.max(1, Math.round(remaining_s))} s left`;
-    status.textContent = `${spaces.map(course).join("; ")}; ${Math.round(elapsed_s)} s${left}.`;
-    clearTimeout(timer);
-    if (spaces.every(({ phase }) => phase === "refinement")) timer = setTimeout(() => (status.textContent = "Measuring how good the maps are…"), MEASURING_MS);
+    const isMeasuring = spaces.some(({ phase }) => phase === "measuring");
+    status.textContent = isMeasuring ? "Measuring how good the maps are…" : `${spaces.map(course).join("; ")}; ${Math.round(elapsed_s)} s${left}.`;
     if (coordinates) heard.progress(news.space, Float32Array.from(coordinates.flat()));
   }
 

@@ -1,8 +1,9 @@
 """Maps keep neighbours, depend on nothing but vectors and seed, can be watched and stopped, and are always defined."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Timer
 from typing import Any, Literal
 
 import numba
@@ -167,6 +168,25 @@ def test_a_run_can_be_stopped_in_any_phase(monkeypatch: pytest.MonkeyPatch, phas
         embed(_clusters(MOST_EXACT + 100), on_progress=stop)
     assert calls.count(phase) == 1
     assert calls[-1] == phase
+
+
+@pytest.mark.parametrize("after_s", [0.03, 1.0])
+@pytest.mark.parametrize(
+    ("count", "features", "dimensions"), [(MOST_EXACT + 1000, 40, 2), (MOST_EXACT + 1000, 3, 3), (1500, 12288, 2)]
+)
+def test_a_stop_is_heard_within_a_tenth_of_a_second(
+    count: int, features: int, dimensions: Literal[2, 3], after_s: float
+) -> None:
+    vectors = _clusters(count, features)
+
+    def time_to_stop() -> float:
+        asked = list[float]()
+        Timer(after_s, lambda: asked.append(time.monotonic())).start()
+        with pytest.raises(Stopped):
+            embed(vectors, dimensions=dimensions, iterations=100_000, on_progress=lambda _: bool(asked))
+        return time.monotonic() - asked[0]
+
+    assert min(time_to_stop() for _ in range(3)) < 0.1  # of three, since other work may disturb one
 
 
 @pytest.mark.parametrize(
