@@ -5,11 +5,33 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
-from service.map_pool import MapPool
+from service.map_pool import Make, MapPool
 from service.map_run import MapRun
 from service.maps import MapAnswer, MapJob
+
+
+class Order(Protocol):
+    """What somebody wants: maps, and a picture of them or none."""
+
+    @property
+    def key(self) -> bytes:
+        """What tells apart orders whose maps differ."""
+
+    @property
+    def picture_key(self) -> bytes | None:
+        """What tells apart orders whose pictures differ; None without a picture."""
+
+    def let_go(self) -> None:
+        """Ask for no maps: there are such already, or others have begun some."""
+
+    async def maps_job(self) -> MapJob:
+        """The job of the maps."""
+
+    async def picture_job(self, given: MapAnswer) -> MapJob:
+        """The job of a picture of these maps."""
 
 
 class Atlas:
@@ -25,48 +47,47 @@ class Atlas:
         self._kept = _Kept(max_bytes)
         self._count = count
 
-    def check_place(self, key: bytes) -> None:
-        """Refuse a map that is neither under way nor kept, where there is no place for it.
+    @contextmanager
+    def follow(self, order: Order) -> Iterator[MapRun]:
+        """Follow the maps of an order, begun where they must be, and stopped when nobody follows them any more.
 
         Raises:
-            Overloaded: As many maps as may wait are waiting.
+            Overloaded: As many maps as may wait are waiting, and these are neither under way nor kept.
             MapFailed: There are no processes.
         """
-        if key not in self._runs and key not in self._kept:
-            self._pool.check_place()
+        if (run := self._find(order.key)) is not None:
+            order.let_go()
+        else:
+            run = self._begin(order.key, order.maps_job)
+        with self._following(order.key, run):
+            yield run
 
-    @contextmanager
-    def follow(self, key: bytes, job: MapJob, *, is_entitled: bool = False) -> Iterator[MapRun]:
-        """Follow what a job makes, which is begun where it must be, and stopped when nobody follows it any more.
+    async def answer(self, order: Order) -> MapAnswer:
+        """The maps of an order, and their picture where it asks for one.
 
         Raises:
-            Overloaded, MapFailed: As `check_place`, unless the job is entitled to a place.
+            Refusal: What the job ended in, or `Overloaded`.
         """
-        run = self._find(key) or self._begin(key, job, is_entitled)
+        was_kept = order.key in self._kept
+        with self.follow(order) as run:
+            answer = await run.answer()
+        if (key := order.picture_key) is None:
+            return answer
+        make = partial(order.picture_job, answer)
+        run = self._find(key) or self._begin(key, make, is_picture=True, is_entitled=not was_kept)
+        with self._following(key, run):
+            return await run.answer()
+
+    @contextmanager
+    def _following(self, key: bytes, run: MapRun) -> Iterator[None]:
         run.followers += 1
         try:
-            yield run
+            yield
         finally:
             run.followers -= 1
             if not run.followers:
                 self._forget(key, run)
                 run.stop()
-
-    async def answer(self, key: bytes, job: MapJob, picture_key: bytes) -> MapAnswer:
-        """The maps of a job, and their picture where it asks for one.
-
-        Raises:
-            Refusal: What the job ended in, or `Overloaded`.
-        """
-        was_kept = key in self._kept
-        with self.follow(key, replace(job, picture=None, thumbnails=None)) as run:
-            answer = await run.answer()
-        if job.picture is None:
-            return answer
-        with self.follow(
-            picture_key, replace(job, spaces={}, pixels=None, given=answer), is_entitled=not was_kept
-        ) as run:
-            return await run.answer()
 
     def _find(self, key: bytes) -> MapRun | None:
         if run := self._runs.get(key):
@@ -77,13 +98,19 @@ class Atlas:
             return MapRun.known(answer)
         return None
 
-    def _begin(self, key: bytes, job: MapJob, is_entitled: bool) -> MapRun:
+    def _begin(self, key: bytes, make: Make, *, is_picture: bool = False, is_entitled: bool = False) -> MapRun:
         run = MapRun()
-        task = self._pool.begin(job, run.hear, is_entitled=is_entitled)
-        task.add_done_callback(lambda task: self._end(key, run, task, is_picture=job.picture is not None))
+
+        async def prepare() -> MapJob:
+            job = await make()
+            run.note_prepared()
+            return job
+
+        task = self._pool.begin(prepare, run.hear, is_entitled=is_entitled)
+        task.add_done_callback(lambda task: self._end(key, run, task, is_picture=is_picture))
         run.begin(task)
         self._runs[key] = run
-        self._count("computed" if job.picture is None else "drawn")
+        self._count("drawn" if is_picture else "computed")
         return run
 
     def _end(self, key: bytes, run: MapRun, task: "asyncio.Task[MapAnswer]", *, is_picture: bool) -> None:
@@ -114,8 +141,10 @@ class _Kept:
         return self._answers[key][0]
 
     def put(self, key: bytes, answer: MapAnswer) -> None:
-        """Keep an answer that is not here yet."""
+        """Keep an answer that is not here yet, unless it takes more than all may."""
         size = len(pickle.dumps(answer))
+        if size > self._max_bytes:
+            return
         self._answers[key] = answer, size
         self._bytes += size
         while self._bytes > self._max_bytes:

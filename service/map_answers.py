@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from service.maps import MapAnswer, MapJob
+from service.map_order import MapOrder
+from service.maps import Coordinates, MapAnswer
 from service.media import CSV
 from service.outputs import plain_cell, write_csv, write_json
 from service.placement import Placements
@@ -14,10 +15,10 @@ _AXES = "xyz"
 Names = tuple[str, ...] | None
 
 
-def write_maps(media_type: str, model: ServedModel, job: MapJob, answer: MapAnswer, ids: Names) -> bytes:
+def write_maps(media_type: str, model: ServedModel, order: MapOrder, answer: MapAnswer) -> bytes:
     """Maps as a table or as JSON, whichever was asked for."""
     if media_type == CSV:
-        return _write_maps_table(job, answer, ids)
+        return _write_maps_table(order, answer)
     maps = [
         {
             "space": space,
@@ -30,7 +31,7 @@ def write_maps(media_type: str, model: ServedModel, job: MapJob, answer: MapAnsw
         for space, found in answer.maps.items()
     ]
     spaces = [{"space": space, **dataclasses.asdict(numbers)} for space, numbers in answer.spaces.items()]
-    return write_json({**model.named, "labels": job.labels, "ids": ids, "maps": maps, "spaces": spaces})
+    return write_json({**model.named, "labels": order.labels, "ids": order.ids, "maps": maps, "spaces": spaces})
 
 
 def write_placements(media_type: str, model: ServedModel, found: Placements, ids: Names) -> bytes:
@@ -62,17 +63,18 @@ def _neighbours(model: ServedModel, found: Placements, point: int) -> list[dict[
     ]
 
 
-def _write_maps_table(job: MapJob, answer: MapAnswer, ids: Names) -> bytes:
+def _write_maps_table(order: MapOrder, answer: MapAnswer) -> bytes:
     """One row a point: its index, its id, its label where there are some, its place on each map."""
-    columns = [f"{space}_{axis}" for space in answer.maps for axis in _AXES[: job.dimensions]]
+    labels, ids = order.labels, order.ids
+    columns = [f"{space}_{axis}" for space, found in answer.maps.items() for axis in _axes(found.coordinates)]
     places = [found.coordinates.tolist() for found in answer.maps.values()]
 
     def rows() -> Iterator[list[Any]]:
         for index, by_map in enumerate(zip(*places, strict=True)):
-            label = [] if job.labels is None else [plain_cell(job.labels[index])]
+            label = [] if labels is None else [plain_cell(labels[index])]
             yield [index, _id(ids, index), *label, *(number for place in by_map for number in place)]
 
-    return write_csv(["index", "id", *([] if job.labels is None else ["label"]), *columns], rows())
+    return write_csv(["index", "id", *([] if labels is None else ["label"]), *columns], rows())
 
 
 def _write_placements_table(model: ServedModel, found: Placements, ids: Names) -> bytes:
@@ -89,6 +91,10 @@ def _write_placements_table(model: ServedModel, found: Placements, ids: Names) -
             for index, (place, distance, far, row, least) in enumerate(beside)
         ),
     )
+
+
+def _axes(coordinates: Coordinates) -> str:
+    return _AXES[: coordinates.shape[1]]
 
 
 def _id(ids: Names, index: int) -> str | int:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from subprocess import Popen
 from typing import TypeAlias
@@ -19,6 +19,8 @@ from service.map_worker import Listener, MapWorker
 from service.maps import MapAnswer, MapJob
 
 Launch: TypeAlias = Callable[[], "Popen[bytes]"]
+Make: TypeAlias = Callable[[], Awaitable[MapJob]]
+"""Prepares a job."""
 _FIRST_GUESS_S = 10.0
 _PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """After one start that failed, two in a row, and so on."""
@@ -91,11 +93,11 @@ class MapPool:
         self._free.put_nowait(None)
         await asyncio.gather(*self._admitted, return_exceptions=True)
 
-    def begin(self, job: MapJob, listener: Listener, *, is_entitled: bool = False) -> "asyncio.Task[MapAnswer]":
+    def begin(self, make: Make, listener: Listener, *, is_entitled: bool = False) -> "asyncio.Task[MapAnswer]":
         """Begin a job, or let it wait in line; cancelling the task stops it.
 
         Args:
-            job: What to compute.
+            make: Prepares what to compute, once there is a place for it.
             listener: Is told of progress.
             is_entitled: Whether the job may wait even where no more may: it ends what an admitted one began.
 
@@ -103,10 +105,11 @@ class MapPool:
             Overloaded: As many jobs as may wait are waiting.
             MapFailed: There are no processes. From the task: the process ended early.
             Refusal: From the task: what the job ended in.
+            Exception: From the task: what `make` raises.
         """
         if not is_entitled:
             self.check_place()
-        task = asyncio.create_task(self._run(job, listener))
+        task = asyncio.create_task(self._run(make, listener))
         self._admitted.add(task)
         self._enter_in_ledger()
         task.add_done_callback(self._end)
@@ -134,7 +137,8 @@ class MapPool:
             detail = f"Too many maps are asked for at once; a place may be free in {wait_s} s."
             raise Overloaded(detail, headers={"Retry-After": str(wait_s)})
 
-    async def _run(self, job: MapJob, listener: Listener) -> MapAnswer:
+    async def _run(self, make: Make, listener: Listener) -> MapAnswer:
+        job = await make()
         worker = await self._next_free()
         try:
             with self._timed(worker):
@@ -191,6 +195,8 @@ class MapPool:
             self._free.put_nowait(worker)
             try:
                 await worker.listen()
+            except Exception:
+                _log.exception("Map process %d is not understood.", worker.pid)
             finally:
                 self._workers.discard(worker)
                 await worker.end()

@@ -18,6 +18,7 @@ class MapRun:
         self.followers = 0
         self._latest: dict[Space, MapProgress] = {}
         self._news = asyncio.Event()
+        self._is_prepared = asyncio.Event()
         self._answer: asyncio.Future[MapAnswer]
 
     @classmethod
@@ -32,6 +33,10 @@ class MapRun:
         """Let the map be this one's result."""
         self._answer = answer
         answer.add_done_callback(self._end)
+
+    def note_prepared(self) -> None:
+        """What is to be computed is known: nothing is refused any more."""
+        self._is_prepared.set()
 
     def hear(self, progress: MapProgress) -> None:
         """Take note of progress, and wake who waits for it."""
@@ -59,6 +64,16 @@ class MapRun:
             unseen = self._beyond(seen)
         return [] if self.is_over else unseen
 
+    async def prepared(self) -> None:
+        """Wait until nothing is refused any more.
+
+        Raises:
+            Refusal: Why there will be no map.
+        """
+        await self._is_prepared.wait()
+        if self.is_over:
+            await self.answer()
+
     async def answer(self) -> MapAnswer:
         """The map; who stops to wait for it does not stop others.
 
@@ -74,6 +89,7 @@ class MapRun:
     def _end(self, answer: "asyncio.Future[MapAnswer]") -> None:
         if not answer.cancelled():
             answer.exception()  # it counts as heard, where nobody follows any more
+        self._is_prepared.set()
         self._wake()
 
     def _wake(self) -> None:

@@ -9,8 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.manifest import NAME_PATTERN
 
 DEFAULT_STEPS, MOST_STEPS = 24, 240
-DEFAULT_ITERATIONS, MOST_ITERATIONS = 750, 2_000
-"""What the OpenAPI document states; settings can lower the bounds as far as the defaults."""
+LEAST_ITERATIONS, MOST_ITERATIONS = 250, 2_000
+"""What the OpenAPI document states; settings can lower the bounds as far as the default, or the least."""
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     )
     map_timeout_s: Seconds = Field(120.0, description="Seconds until a map gets 504, waiting included.")
     max_map_points: Annotated[int, Field(ge=4)] = Field(5_000, description="Points of one map.")
-    max_map_iterations: Annotated[int, Field(ge=DEFAULT_ITERATIONS, le=MOST_ITERATIONS)] = Field(
+    max_map_iterations: Annotated[int, Field(ge=LEAST_ITERATIONS, le=MOST_ITERATIONS)] = Field(
         MOST_ITERATIONS, description="Gradient steps of one map."
     )
 

@@ -1,28 +1,24 @@
 """POST /tsne: images, latents or the bundle's own sample in; out, t-SNE maps of them."""
 
-from functools import partial
-from hashlib import blake2b
 from typing import Annotated, Literal, cast
 
-import numpy as np
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from service.answer import Answer
-from service.arrays import BytePixels, Features, Pixels, flat, to_bytes, to_unit
 from service.dependencies import MapExchangeDep, Unset
 from service.errors import Fault, InvalidParameter, TooManyPoints
 from service.exchange import Exchange
 from service.inputs import Inputs, Kind
 from service.labels import check_labels
 from service.map_answers import write_maps, write_placements
+from service.map_order import Look, MapOrder, MapWish
 from service.map_stream import MapStream
-from service.maps import MIN_POINTS, MapJob, PictureFormat, PointStyle, Space, SpaceChoice, Theme, check
-from service.media import EVENT_STREAM, JSON, MAP_ANSWERS, PLACEMENT_ANSWERS, PNG, SVG
+from service.maps import MIN_POINTS, PictureFormat, PointStyle, SpaceChoice, Theme, check, default_iterations
+from service.media import EVENT_STREAM, MAP_ANSWERS, PLACEMENT_ANSWERS, PNG, SVG
 from service.route_docs import BODY_REFUSALS, MAP_REFUSALS, MODEL_REFUSALS, REFERENCE_EXAMPLES, answers, images_or
 from service.schemas import LabelledImagesBody, LabelledLatentsBody, PlacementReply, ReferenceBody, TsneReply
-from service.served import ServedModel
-from service.settings import DEFAULT_ITERATIONS, MOST_ITERATIONS, Settings
+from service.settings import LEAST_ITERATIONS, MOST_ITERATIONS, Settings
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
 
@@ -41,10 +37,17 @@ class Options(BaseModel):
         None,
         description="About how many neighbours each point minds, at most (points - 1) / 3; unset, 30 or as many.",
     )
-    iterations: int = Field(
-        DEFAULT_ITERATIONS, ge=250, le=MOST_ITERATIONS, description="Gradient steps, 250 of early exaggeration."
+    iterations: Annotated[int, Field(ge=LEAST_ITERATIONS, le=MOST_ITERATIONS)] | Unset = Field(
+        None,
+        description="Gradient steps, 250 of early exaggeration; unset, 750, and 1,000 for more than 20,000 points.",
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="The same seed and points give the same map.")
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**32 - 1,
+        description="The same seed and vectors give the same map. Images are encoded first, and the last digits of "
+        "their latents depend on what is computed beside them.",
+    )
     progress: Literal["numbers", "coordinates"] = Field(
         "numbers", description="What a stream tells of progress: numbers, or the coordinates so far too."
     )
@@ -87,22 +90,26 @@ async def tsne(exchange: MapExchangeDep, options: Annotated[Options, Query()]) -
     """
     if options.onto is not None:
         return await _place(exchange, options)
-    media_type, maps = exchange.negotiate(MAP_ANSWERS), exchange.parts.maps
+    media_type = exchange.negotiate(MAP_ANSWERS)
     _check_options(options, exchange.parts.settings)
     exchange.parts.map_pool.check_running()
     async with exchange.inputs(frozenset(Kind)) as inputs:
-        key = await exchange.parts.workers.run(lambda: _key(exchange.model, inputs, options))
-        maps.check_place(key)
-        job = await _job(exchange, inputs, options, _PICTURES.get(media_type))
-        ids = _ids(exchange, inputs)
-    if media_type == EVENT_STREAM:  # its places in the queue of images are free again
-        write = partial(write_maps, JSON, exchange.model, job, ids=ids)
-        return MapStream(exchange, key, job, write, with_coordinates=options.progress == "coordinates")
+        order = _order(exchange, inputs, options, media_type)
+        await exchange.parts.workers.run(lambda: order.key)
+        del inputs
+        if order.draws_images:  # which stay here until they are drawn, and so do their places in the queue
+            return await _answer(exchange, order, media_type)
+    if media_type == EVENT_STREAM:
+        return MapStream(exchange, order, with_coordinates=options.progress == "coordinates")
     with exchange.in_time():
-        answer = await maps.answer(key, job, _digest(key, media_type, options.model_dump_json()))
-        if answer.picture is not None:
-            return Answer(answer.picture, media_type, exchange.model.headers)
-        return await exchange.answer(media_type, lambda: write_maps(media_type, exchange.model, job, answer, ids))
+        return await _answer(exchange, order, media_type)
+
+
+async def _answer(exchange: Exchange, order: MapOrder, media_type: str) -> Answer:
+    answer = await exchange.parts.maps.answer(order)
+    if answer.picture is not None:
+        return Answer(answer.picture, media_type, exchange.model.headers)
+    return await exchange.answer(media_type, lambda: write_maps(media_type, exchange.model, order, answer))
 
 
 async def _place(exchange: Exchange, options: Options) -> Response:
@@ -130,7 +137,7 @@ def _check_placing(options: Options) -> None:
 
 
 def _check_options(options: Options, settings: Settings) -> None:
-    if options.iterations > settings.max_map_iterations:
+    if options.iterations is not None and options.iterations > settings.max_map_iterations:
         rule = f"at most {settings.max_map_iterations} are allowed here"
         raise InvalidParameter(f"iterations: {rule}.", [Fault(rule, parameter="iterations")])
     if options.points == "thumbnails" and options.dimensions != 2:
@@ -141,78 +148,17 @@ def _check_options(options: Options, settings: Settings) -> None:
         raise InvalidParameter(f"optimise: {rule}.", [Fault(rule, parameter="optimise")])
 
 
-def _key(model: ServedModel, inputs: Inputs, options: Options) -> bytes:
-    """What tells apart requests whose maps differ."""
-    asked = options.model_dump_json(include={"space", "dimensions", "perplexity", "iterations", "seed"})
-    files = model.bundle.manifest.files
-    return _digest(*files.values(), asked, inputs.kind, repr(inputs.labels), inputs.pixels, inputs.latents)
-
-
-def _digest(*parts: str | bytes | Features | Pixels) -> bytes:
-    """A hash of several things, in which none can pass for a part of another."""
-    whole = blake2b(digest_size=32)
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            content = np.ascontiguousarray(part).reshape(-1).data
-        else:
-            content = memoryview(part.encode() if isinstance(part, str) else part)
-        whole.update(content.nbytes.to_bytes(8, "big"))
-        whole.update(content)
-    return whole.digest()
-
-
-async def _job(exchange: Exchange, inputs: Inputs, options: Options, picture: PictureFormat | None) -> MapJob:
-    """The job of a map; refuses what cannot be laid out before the models compute anything."""
-    model, reference = exchange.model, exchange.model.bundle.reference
-    is_reference = inputs.kind == Kind.REFERENCE
-    count = len(reference.images) if is_reference else inputs.size
-    at_most = exchange.parts.settings.max_map_points
-    if count > at_most:
-        raise TooManyPoints(f"A map may have {at_most} points, got {count}.")
+def _order(exchange: Exchange, inputs: Inputs, options: Options, media_type: str) -> MapOrder:
+    """What a request wants laid out; refuses what cannot be, before the models compute anything."""
+    settings, model = exchange.parts.settings, exchange.model
+    count = len(model.bundle.reference.images) if inputs.kind == Kind.REFERENCE else inputs.size
+    if count > settings.max_map_points:
+        raise TooManyPoints(f"A map may have {settings.max_map_points} points, got {count}.")
     check(count, options.perplexity)
     check_labels(inputs.labels, count)
     check_labels(inputs.ids, count, "id")
-    draws_images = picture is not None and options.points == "thumbnails"
-    pixels = await _pixels(exchange, inputs, needed=draws_images or options.space != "latent")
-    spaces = await _spaces(exchange, inputs, options.space, pixels)
-    labels = model.reference_labels if is_reference else inputs.labels
+    iterations = options.iterations or min(default_iterations(count), settings.max_map_iterations)
     dimensions = cast(Literal[2, 3], options.dimensions)
-    thumbnails: BytePixels | None = None
-    if draws_images and pixels is not None:
-        images = pixels
-        thumbnails = await exchange.parts.workers.run(lambda: to_bytes(images))
-    return MapJob(
-        spaces, labels, dimensions, options.perplexity, options.iterations, options.seed, picture,
-        pixels=None if pixels is None else spaces.get("image", flat(pixels)),
-        theme=options.theme, thumbnails=thumbnails,
-    )  # fmt: skip
-
-
-async def _pixels(exchange: Exchange, inputs: Inputs, *, needed: bool) -> Pixels | None:
-    """The images of the points, where they came; decoded where latents came and images are needed."""
-    if inputs.kind == Kind.REFERENCE:
-        return to_unit(exchange.model.bundle.reference.images)
-    if inputs.kind == Kind.IMAGES:
-        return inputs.pixels
-    return await exchange.model.decode(inputs.latents, exchange.deadline) if needed else None
-
-
-async def _spaces(
-    exchange: Exchange, inputs: Inputs, space: SpaceChoice, pixels: Pixels | None
-) -> dict[Space, Features]:
-    """The points as vectors of each space that was asked for."""
-    spaces: dict[Space, Features] = {}
-    if space in {"image", "both"} and pixels is not None:
-        spaces["image"] = flat(pixels)
-    if space in {"latent", "both"}:
-        model = exchange.model
-        latents = model.bundle.reference.latents if inputs.kind == Kind.REFERENCE else inputs.latents
-        spaces["latent"] = latents if len(latents) else await model.encode(inputs.pixels, exchange.deadline)
-    return spaces
-
-
-def _ids(exchange: Exchange, inputs: Inputs) -> tuple[str, ...] | None:
-    """What the points are called, where they have names: of the sample, the place of each among all test images."""
-    if inputs.kind == Kind.REFERENCE:
-        return tuple(map(str, exchange.model.bundle.reference.test_indices.tolist()))
-    return inputs.ids
+    wish = MapWish(options.space, dimensions, options.perplexity, iterations, options.seed)
+    look = Look(_PICTURES[media_type], options.theme, options.points) if media_type in _PICTURES else None
+    return MapOrder(model, inputs, wish, look, settings.map_timeout_s)

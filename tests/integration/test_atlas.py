@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from service.atlas import Atlas
-from service.errors import MapFailed, Overloaded
+from service.errors import MapFailed, OutOfRange, Overloaded
 from service.map_pool import MapPool
 from service.maps import MapAnswer, MapJob
-from tests.integration.test_map_pool import ENDLESS, OF_OTHERS, QUICK, begin, children, until, warm_pool
+from tests.integration.test_map_pool import ENDLESS, MANY, OF_OTHERS, QUICK, begin, children, until, warm_pool
 
 MEGABYTE = 2**20
 
@@ -22,6 +22,28 @@ MEGABYTE = 2**20
 @pytest.fixture(scope="module", autouse=True)
 def _leave_others_out() -> None:
     OF_OTHERS.update(children())
+
+
+@dataclass
+class Order:
+    """A job that needs no preparing, and whether it was let go of."""
+
+    key: bytes
+    job: MapJob
+    was_let_go: bool = False
+
+    @property
+    def picture_key(self) -> bytes | None:
+        return None if self.job.picture is None else self.key + self.job.picture.encode()
+
+    def let_go(self) -> None:
+        self.was_let_go = True
+
+    async def maps_job(self) -> MapJob:
+        return replace(self.job, picture=None)
+
+    async def picture_job(self, given: MapAnswer) -> MapJob:
+        return replace(self.job, spaces={}, given=given)
 
 
 @dataclass
@@ -36,7 +58,7 @@ class Scene:
         self.atlas = Atlas(self.pool, self.max_bytes, lambda origin: self.counted.update([origin]))
 
     def ask(self, key: bytes, job: MapJob) -> "asyncio.Task[MapAnswer]":
-        return asyncio.create_task(self.atlas.answer(key, job, key + str(job.picture).encode()))
+        return asyncio.create_task(self.atlas.answer(Order(key, job)))
 
 
 @asynccontextmanager
@@ -55,9 +77,6 @@ def test_who_asks_for_the_same_at_a_time_shares_one_run_and_needs_no_place() -> 
         async with scene(max_waiting=0) as one:
             requests = [one.ask(b"key", QUICK) for _ in range(5)]
             await until(lambda: one.pool.running == 1)
-            one.atlas.check_place(b"key")
-            with pytest.raises(Overloaded):
-                one.atlas.check_place(b"another")
             with pytest.raises(Overloaded):
                 await one.ask(b"another", QUICK)
             first, *others = await asyncio.gather(*requests)
@@ -101,11 +120,11 @@ def test_who_comes_after_all_have_left_does_not_join_what_is_being_stopped() -> 
 def test_who_joins_late_hears_the_latest_progress_at_once() -> None:
     async def scenario() -> None:
         async with scene() as one:
-            with one.atlas.follow(b"key", ENDLESS) as run:
+            with one.atlas.follow(Order(b"key", ENDLESS)) as run:
                 [seen] = await run.news({}, 60)
                 [later] = await run.news({"latent": seen}, 60)
                 assert later.elapsed_s > seen.elapsed_s
-                with one.atlas.follow(b"key", ENDLESS) as joined:
+                with one.atlas.follow(Order(b"key", ENDLESS)) as joined:
                     assert await asyncio.wait_for(joined.news({}, 60), 0.05)
 
     asyncio.run(scenario())
@@ -115,7 +134,7 @@ def test_silence_ends_after_the_pause_that_was_asked_for() -> None:
     async def scenario() -> None:
         async with scene() as one:
             busy = begin(one.pool, ENDLESS)
-            with one.atlas.follow(b"key", QUICK) as run:
+            with one.atlas.follow(Order(b"key", QUICK)) as run:
                 assert not await run.news({}, 0.01)
                 assert not run.is_over
                 busy.cancel()
@@ -148,7 +167,6 @@ def test_a_map_that_is_kept_is_neither_computed_again_nor_needs_a_place() -> Non
             answer = await one.ask(b"key", QUICK)
             busy = begin(one.pool, ENDLESS)
             assert await one.ask(b"key", QUICK) is answer
-            one.atlas.check_place(b"key")
             await cancel(busy)
             assert one.counted == {"computed": 1, "kept": 1}
 
@@ -193,5 +211,79 @@ def test_nothing_is_kept_where_nothing_may_be() -> None:
             for _ in range(2):
                 assert (await one.ask(b"key", QUICK)).maps
             assert one.counted == {"computed": 2}
+
+    asyncio.run(scenario())
+
+
+def test_what_is_larger_than_the_bound_drives_nothing_out() -> None:
+    async def scenario() -> None:
+        async with scene(max_bytes=2_000) as one:
+            await one.ask(b"small", QUICK)
+            await one.ask(b"large", replace(QUICK, spaces={"latent": MANY}))
+            await one.ask(b"small", QUICK)
+            assert one.counted == {"computed": 2, "kept": 1}
+
+    asyncio.run(scenario())
+
+
+def test_points_are_prepared_once_for_all_who_ask_for_the_same_and_not_where_there_is_no_place() -> None:
+    async def scenario() -> None:
+        async with scene(max_waiting=0) as one:
+            prepared = list[bytes]()
+
+            class Counted(Order):
+                async def maps_job(self) -> MapJob:
+                    prepared.append(self.key)
+                    await asyncio.sleep(0.01)
+                    return await super().maps_job()
+
+            orders = [Counted(b"key", QUICK) for _ in range(5)]
+            refused = Counted(b"another", QUICK)
+            answers = [asyncio.create_task(one.atlas.answer(order)) for order in orders]
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                await one.atlas.answer(refused)
+            await asyncio.gather(*answers)
+            await one.atlas.answer(Counted(b"key", QUICK))
+            assert prepared == [b"key"]
+            assert [order.was_let_go for order in orders] == [False, True, True, True, True]
+
+    asyncio.run(scenario())
+
+
+def test_the_client_that_began_a_map_may_leave_while_its_points_are_prepared() -> None:
+    async def scenario() -> None:
+        async with scene() as one:
+            may_go_on = asyncio.Event()
+
+            class Slow(Order):
+                async def maps_job(self) -> MapJob:
+                    await may_go_on.wait()
+                    return await super().maps_job()
+
+            first, second = (asyncio.create_task(one.atlas.answer(Slow(b"key", QUICK))) for _ in range(2))
+            await asyncio.sleep(0)
+            await cancel(first)
+            may_go_on.set()
+            assert (await second).maps
+            assert one.counted == {"computed": 1, "shared": 1}
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_be_prepared_is_refused_to_all_who_asked_for_it_and_leaves_its_place() -> None:
+    async def scenario() -> None:
+        async with scene(max_waiting=0) as one:
+
+            class Refused(Order):
+                async def maps_job(self) -> MapJob:
+                    raise OutOfRange("too far")
+
+            answers = [one.atlas.answer(Refused(b"key", QUICK)) for _ in range(2)]
+            results = await asyncio.gather(*answers, return_exceptions=True)
+            assert [type(result) for result in results] == [OutOfRange, OutOfRange]
+            with pytest.raises(OutOfRange), one.atlas.follow(Refused(b"key", QUICK)) as run:
+                await run.prepared()
+            assert (await one.ask(b"key", QUICK)).maps
 
     asyncio.run(scenario())

@@ -67,7 +67,12 @@ def is_gone(pid: int) -> bool:
 
 def begin(pool: MapPool, job: MapJob) -> "asyncio.Task[MapAnswer]":
     """Begin a job of whose progress nobody wants to hear."""
-    return pool.begin(job, lambda _: None)
+    return pool.begin(partial(prepared, job), lambda _: None)
+
+
+async def prepared(job: MapJob) -> MapJob:
+    """A job that needs no preparing."""
+    return job
 
 
 def program(code: str) -> Callable[[], "subprocess.Popen[bytes]"]:
@@ -192,7 +197,7 @@ def test_progress_is_told_while_a_job_is_done() -> None:
         heard: list[MapProgress] = []
         async with warm_pool() as pool:
             job = MapJob({"image": MANY, "latent": MANY}, iterations=300)
-            await pool.begin(job, heard.append)
+            await pool.begin(partial(prepared, job), heard.append)
         for space in ("image", "latent"):
             course = [progress.iteration for progress in heard if progress.space == space]
             assert course == sorted(course)
@@ -200,7 +205,7 @@ def test_progress_is_told_while_a_job_is_done() -> None:
         assert [progress.elapsed_s for progress in heard] == sorted(progress.elapsed_s for progress in heard)
         assert all(0 <= progress.iteration <= progress.iterations == 300 for progress in heard)
         for progress in heard:
-            assert (progress.kl_divergence is None) == (progress.phase == "neighbours")
+            assert (progress.kl_divergence is None) == (progress.phase in {"neighbours", "measuring"})
             assert progress.coordinates is None or progress.coordinates.shape == (len(MANY), 2)
         assert heard[-1].remaining_s is not None
 

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from service import map_order
+from service.served import ServedModel
 from tests.integration.conftest import (
     IMAGE_FORMS,
     StartServer,
@@ -246,15 +248,41 @@ def test_plots_open(dimensions: int, subject: Subject) -> None:
     assert "Latent space" in svg.text
 
 
+@pytest.mark.parametrize("form", ["images", "reference"])
+def test_for_a_map_that_is_kept_nothing_is_computed(
+    form: str, digits: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = npy_body(digits.images[:14]) if form == "images" else json_body(reference=True)
+    first = _maps(digits.post("/tsne", body, seed=77, **QUICK))
+
+    async def refuse(*_: object) -> None:
+        raise AssertionError("a model is called")
+
+    monkeypatch.setattr(ServedModel, "encode", refuse)
+    monkeypatch.setattr(map_order, "to_unit", refuse)
+    assert _maps(digits.post("/tsne", body, seed=77, **QUICK)) == first
+    assert digits.post("/tsne", body, "text/csv", seed=77, **QUICK).status_code == 200
+
+
+def test_latents_have_the_same_map_with_thumbnails_as_without(digits: Subject) -> None:
+    latents = npy_body(np.random.default_rng(1).normal(size=(12, 6)).astype(np.float32))
+    query: dict[str, Any] = {"space": "latent", "seed": 78, **QUICK}
+    assert digits.post("/tsne", latents, "image/png", points="thumbnails", **query).status_code == 200
+    [latent_space] = _maps(digits.post("/tsne", latents, **query))["spaces"]
+    assert latent_space["trustworthiness"] is None  # no images came
+
+
 def test_a_map_of_three_dimensions_has_three_coordinates(digits: Subject) -> None:
     assert _coordinates(digits.post("/tsne", npy_body(digits.images[:12]), dimensions=3, **QUICK)).shape == (2, 12, 3)
 
 
 def test_the_seed_decides_what_the_points_leave_open(digits: Subject) -> None:
     equal = npy_body(np.ones((12, 6), np.float32))
-    one, again, other = (
-        _coordinates(digits.post("/tsne", equal, seed=seed, space="latent", **QUICK)) for seed in (1, 1, 2)
-    )
+    with serving_here(digits.bundle.path.parents[1], map_processes=1, max_cached_map_bytes=0) as client:
+        forgetful = Subject(client, digits.bundle, digits.module)
+        one, again, other = (
+            _coordinates(forgetful.post("/tsne", equal, seed=seed, space="latent", **QUICK)) for seed in (1, 1, 2)
+        )
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
 
