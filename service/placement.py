@@ -79,15 +79,17 @@ class KnownMap:
             DeadlineExceeded: While points are moved.
         """
         _check(features)
-        count = min(NEIGHBOURS, len(self.features))
-        columns, distances = nearest(features, self.features, count)
+        pulling = min(_PULLING if optimise else NEIGHBOURS, len(self.features))
+        pulling_columns, pulling_distances = nearest(features, self.features, pulling)
+        columns, distances = pulling_columns[:, :NEIGHBOURS], pulling_distances[:, :NEIGHBOURS]
         places = np.median(self.coordinates[columns], axis=1).astype(np.float32)
         if optimise:
-            places = self._optimised(features, places, deadline)
+            places = self._moved(places, pulling_columns, pulling_distances, deadline)
         return Placements(places, columns, distances, distances.mean(axis=1) > self.reach)
 
-    def _optimised(self, features: Features, begin: Coordinates, deadline: Deadline) -> Coordinates:
-        columns, distances = nearest(features, self.features, min(_PULLING, len(self.features)))
+    def _moved(
+        self, begin: Coordinates, columns: NDArray[np.int64], distances: NDArray[np.float32], deadline: Deadline
+    ) -> Coordinates:
         weights = affinities(distances, min(_PERPLEXITY, max(1.0, len(self.features) / 3)))
         places = begin.copy()
         for start in range(0, len(begin), _ROWS):
