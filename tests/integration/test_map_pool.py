@@ -142,15 +142,17 @@ def test_a_process_that_dies_idle_costs_no_request() -> None:
 def test_a_cancelled_job_stops_and_its_process_takes_the_next() -> None:
     async def scenario() -> None:
         async with warm_pool() as pool:
-            before = children()
-            left = begin(pool, ENDLESS)
-            await until(lambda: pool.running == 1)
-            left.cancel()
-            took_s = await until(left.done)
-            assert took_s < 1  # some 0.05 s where the processor is not crowded; the job takes minutes
-            assert (pool.running, pool.waiting) == (0, 0)
-            assert (await begin(pool, QUICK)).maps
-            assert children() == before
+            for _ in range(3):  # of three tries, since a crowded processor lets the process wait
+                before = children()
+                left = begin(pool, ENDLESS)
+                await until(lambda: pool.running == 1)
+                left.cancel()
+                took_s = await until(left.done)
+                assert (pool.running, pool.waiting) == (0, 0)
+                assert (await begin(pool, QUICK)).maps
+                if took_s < 0.3 and children() == before:
+                    return
+            pytest.fail("it is killed, or stops late: some 0.05 s are usual, and the job takes minutes")
 
     asyncio.run(scenario())
 
