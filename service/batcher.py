@@ -82,10 +82,13 @@ class Entry:
             self.end([self._answers[start] for start in sorted(self._answers)])
 
     def end(self, result: Answers | Exception) -> None:
-        """Hand over the result, unless nobody waits any more."""
+        """Hand over the result, unless nobody waits any more; what becomes of it there harms no neighbour."""
         if (done := self._done) is not None:
             self._done = None
-            done(result)
+            try:
+                done(result)
+            except Exception:
+                _log.exception("a request could not take what was computed for it")
 
     def drop(self) -> None:
         """Wait no more: what is not computed yet will not be."""
@@ -164,6 +167,8 @@ class Batcher:
         answered: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
 
         def done(result: Answers | Exception) -> None:
+            if answered.done():  # cancelled, by one that has not woken yet
+                return
             if isinstance(result, Exception):
                 answered.set_exception(result)
             else:

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -389,6 +389,70 @@ def test_a_request_that_is_cancelled_is_computed_no_further() -> None:
 
     assert run(scenario, model) == [[50.5]]
     assert model.batches == [[0, 1, 2, 3], [50]]
+
+
+class ByHand(Executor):
+    """Computes when it is told to, so that a test knows in which turn of the event loop the answers come."""
+
+    def __init__(self) -> None:
+        self._asked: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        self._asked.append((future, lambda: work(*args, **kwargs)))
+        return future
+
+    @property
+    def is_asked(self) -> bool:
+        return bool(self._asked)
+
+    def compute(self) -> None:
+        future, work = self._asked.pop(0)
+        future.set_result(work())
+
+
+@pytest.mark.parametrize("is_cancelled_first", [False, True])
+@pytest.mark.parametrize("own", [0, 1, 2])
+def test_a_request_that_is_cancelled_as_its_answer_comes_harms_none_of_its_neighbours(
+    own: int, is_cancelled_first: bool
+) -> None:
+    async def scenario() -> None:
+        pool = ByHand()
+        batcher = Batcher(Model(), pool, Batching(3))
+        requests = [begin(batcher, rows(index)) for index in range(3)]
+        await until(lambda: pool.is_asked)
+        waits = begin(batcher, rows(50))
+        await asyncio.sleep(0)
+        if is_cancelled_first:
+            requests[own].cancel()
+        pool.compute()
+        await asyncio.sleep(0)  # the answers are there, and the batcher is the next to run
+        requests[own].cancel()
+        await until(lambda: pool.is_asked)
+        pool.compute()
+        left = requests.pop(own)
+        assert await answered(*requests) == [of(rows(index)) for index in range(3) if index != own]
+        assert await answered(waits) == [of(rows(50))]
+        assert left.cancelled()
+        assert batcher.is_healthy(FAR)
+
+    asyncio.run(asyncio.wait_for(scenario(), FAR))
+
+
+def test_one_that_fails_to_take_its_answer_harms_none_of_its_neighbours(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(result: Answers | Exception) -> None:
+        raise ZeroDivisionError
+
+    async def scenario(batcher: Batcher) -> list[list[float]]:
+        before = begin(batcher, rows(0))
+        await asyncio.sleep(0)
+        batcher.submit(rows(1), Deadline.after(FAR), fail)
+        answers = await answered(before, begin(batcher, rows(2)))
+        assert batcher.is_healthy(FAR)
+        return answers
+
+    assert run(scenario, Model(), inline_rows=4) == [[0.5], [2.5]]
+    assert "could not take what was computed" in caplog.text
 
 
 @pytest.mark.parametrize("inline_rows", [0, 10])
