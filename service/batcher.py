@@ -33,6 +33,8 @@ _WARM_UP_SIZES = (1, 1, 1, 2, 4, 8, 16, 32, 64, 128)
 _WARM_UP_CALLS = 8
 _INLINE_S = 0.002
 """How long a batch may keep the event loop: about as long as going to a thread and back may take on a busy machine."""
+_PAUSE_S = 1.0
+"""After which a batcher that broke tries again by itself."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,20 @@ class Batcher:
     """
 
     def __init__(
-        self, call: Call, pool: Executor, batching: Batching, inline_rows: int = 0, most_at_once: int = 1
+        self,
+        call: Call,
+        pool: Executor,
+        batching: Batching,
+        inline_rows: int = 0,
+        most_at_once: int = 1,
+        known: Numbers | None = None,
     ) -> None:
         """Compute with `call`; batches of at most `inline_rows` on the event loop, larger ones in `pool`.
 
-        While one batch is computed, others are only begun if they are full, as long as there are `most_at_once`.
+        While one batch is computed, others are only begun if they are full, as long as there are `most_at_once`. What
+        is `known` are rows that can be computed: with them a batcher that broke finds out whether it computes again.
         """
-        self.inline_rows = inline_rows
+        self.inline_rows, self._known = inline_rows, known
         self._call, self._pool, self._batching, self._most_at_once = call, pool, batching, most_at_once
         self._waiting: list[Entry] = []
         self._rows_waiting = 0
@@ -134,7 +143,7 @@ class Batcher:
         self._is_full = asyncio.Event()
         self._loops: dict[asyncio.Task[None], _Computing | None] = {}
         """Each computes batch after batch, and what it computes now."""
-        self._is_broken = False
+        self._is_broken = self._is_to_try = False
 
     @classmethod
     def warm(cls, call: Call, rows: Numbers, pool: Executor, batching: Batching, most_at_once: int = 1) -> "Batcher":
@@ -144,7 +153,7 @@ class Batcher:
             if _seconds(call, np.resize(rows, (size, *rows.shape[1:]))) > _INLINE_S:
                 break
             inline_rows = size
-        return cls(call, pool, batching, inline_rows, most_at_once)
+        return cls(call, pool, batching, inline_rows, most_at_once, rows[:1].copy())
 
     def submit(self, rows: Rows, deadline: Deadline, done: Done) -> Entry:
         """Let rows be computed, `(rows, ...)`; `done` is called on the event loop, and must not raise.
@@ -181,7 +190,7 @@ class Batcher:
             entry.drop()
 
     def is_healthy(self, patience_s: float) -> bool:
-        """Whether it computes: it did not fail the last time, and no batch has taken longer than `patience_s`."""
+        """Whether it computes: it has done so since it broke, and no batch has taken longer than `patience_s`."""
         since = min((computing.since for computing in self._loops.values() if computing), default=math.inf)
         return not self._is_broken and time.monotonic() - since <= patience_s
 
@@ -212,10 +221,10 @@ class Batcher:
             self._loops[this] = _Computing(batch, time.monotonic())
             self._begin()
             await self._compute(batch)
-            self._loops[this], self._is_broken = None, False
+            self._loops[this] = None
 
     def _ended(self, loop: "asyncio.Task[None]") -> None:
-        """Let nobody wait for a loop that broke; the next request starts another."""
+        """Let nobody wait for a loop that broke; the next request starts another, or what is known does."""
         error = None if loop.cancelled() else loop.exception()
         if loop in self._loops:  # it did not end by itself
             if error is not None:
@@ -226,6 +235,22 @@ class Batcher:
             self._waiting, self._rows_waiting = [], 0
             for entry in waiting:
                 entry.end(InternalError("The service could not compute this; try again."))
+            self._try_later()
+
+    def _try_later(self) -> None:
+        """Compute what is known after a pause: who is told of a batcher that broke may send it nothing any more."""
+        if self._known is not None and not self._is_to_try:
+            self._is_to_try = True
+            asyncio.get_running_loop().call_later(_PAUSE_S, self._try, self._known)
+
+    def _try(self, known: Numbers) -> None:
+        self._is_to_try = False
+        if self._is_broken:  # no request has been computed meanwhile
+            self.submit(known, Deadline.after(math.inf), self._tried)
+
+    def _tried(self, result: Answers | Exception) -> None:
+        if isinstance(result, Exception):
+            self._try_later()
 
     async def _gather(self) -> None:
         """Let the event loop read on while each of its turns brings more: what is there already may as well come along.
@@ -283,6 +308,7 @@ class Batcher:
         for entry, start, own in batch:
             entry.answer(start, answers[begin : begin + len(own)])
             begin += len(own)
+        self._is_broken = False
 
     async def _call_model(self, parts: list[Rows], count: int) -> Numbers:
         if count > self.inline_rows:

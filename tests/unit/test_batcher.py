@@ -440,7 +440,7 @@ def test_a_request_that_is_cancelled_as_its_answer_comes_harms_none_of_its_neigh
 
 
 def test_one_that_fails_to_take_its_answer_harms_none_of_its_neighbours(caplog: pytest.LogCaptureFixture) -> None:
-    def fail(result: Answers | Exception) -> None:
+    def fail(_: Answers | Exception) -> None:
         raise ZeroDivisionError
 
     async def scenario(batcher: Batcher) -> list[list[float]]:
@@ -533,6 +533,33 @@ def test_a_model_of_too_few_or_too_many_answers_gives_nobody_any(
 
     assert run(scenario, call) == [[100.5]]
     assert model.batches == [[10 * index for index in range(count)], [100]]
+
+
+@pytest.mark.parametrize("inline_rows", [0, 4])
+def test_a_batcher_that_broke_is_healthy_again_without_a_request_once_what_is_known_can_be_computed(
+    monkeypatch: pytest.MonkeyPatch, inline_rows: int
+) -> None:
+    monkeypatch.setattr("service.batcher._PAUSE_S", 0.01)
+    batches = list[list[float]]()
+    batcher: Batcher
+
+    def call(batch: Numbers) -> Numbers:
+        batches.append(batch[:, 0].tolist())
+        assert len(batches) == 1 or not batcher.is_healthy(FAR)
+        if len(batches) == 3:
+            raise ValueError("not now")
+        return batch[1:] if len(batches) < 3 else batch  # too few break it
+
+    async def scenario() -> None:
+        nonlocal batcher
+        with ThreadPoolExecutor(1, "model") as pool:
+            batcher = Batcher(call, pool, Batching(4), inline_rows, known=rows(7))
+            await all_end_with_internal_error(batcher, begin(batcher, rows(1)))
+            await until(lambda: batcher.is_healthy(FAR))
+            await asyncio.sleep(0.05)
+
+    asyncio.run(asyncio.wait_for(scenario(), FAR))
+    assert batches == [[1], [7], [7], [7]]
 
 
 def test_a_batch_that_takes_longer_than_patience_is_unhealthy_until_it_ends() -> None:
