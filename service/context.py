@@ -19,6 +19,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PROCESS_ID, _COUNT = os.urandom(10).hex(), itertools.count()
 _NO_SNIFF, _VARY = (b"x-content-type-options", b"nosniff"), (b"vary", b"Accept")
 MAX_HEADER_BYTES = 2**16
+TOO_LARGE = HeadersTooLarge(f"The headers of a request may have {MAX_HEADER_BYTES} bytes in all.")
 _SMALL_BYTES = 2**16
 """An answer that the transport takes at once, and is not counted."""
 _PIECE_BYTES = 2**18
@@ -34,8 +35,7 @@ async def in_context(parts: Parts, app: ASGIApp, scope: Scope, receive: Receive,
     answer = _Answer(parts, scope, send, request_id)
     try:
         if sum(map(len, itertools.chain.from_iterable(scope["headers"]))) > MAX_HEADER_BYTES:
-            refusal = HeadersTooLarge(f"The headers of a request may have {MAX_HEADER_BYTES} bytes in all.")
-            await problem(refusal, request_id)(scope, receive, answer.send)
+            await problem(TOO_LARGE, request_id)(scope, receive, answer.send)
         else:
             await app(inner, receive, answer.send)
     except asyncio.CancelledError:  # the service is stopping, and the time that it grants requests is over

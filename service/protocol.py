@@ -18,13 +18,17 @@ from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from service.admission import Ticket
 from service.answer import RawHeader
+from service.context import MAX_HEADER_BYTES, TOO_LARGE, own_headers, request_id_of
 from service.errors import Overloaded
 from service.express import MOST_BYTES, Express, Ride
 from service.heads import Head, Known
 from service.npy import Bytes
+from service.problems import problem
 
 _MOMENT_S = 0.05
 """How long the rest of a body may take to come: many clients send it apart from the head, large ones come in parts."""
+_MOST_HEAD_BYTES = 2 * MAX_HEADER_BYTES
+"""Of a head with its request line and all that stands between its headers, beside the segment that it begins in."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,10 @@ class ExpressProtocol(HttpToolsProtocol):
     _is_parsing = False
     _is_between = True
     """Whether the parser stands between two messages, and has taken no more than whole ones."""
+    _head_bytes = 0
+    """What has come of a head that has not ended; less than none where that is the segment that it begins in."""
+    _head_since = 0.0
+    """When that was, on the event loop's clock."""
     _is_declined = False
     """Whether what is being parsed was offered already."""
     _held: _Held | None = None
@@ -79,10 +87,12 @@ class ExpressProtocol(HttpToolsProtocol):
             self._await_body(self._held)
         elif was_between and self._ride is not None and self._is_between:
             self._express().heads.remember(data, self._head)
+        elif not self._is_between and "method" not in self.scope:
+            self._bound_head(len(data))
 
     def on_message_begin(self) -> None:
         """Note that the parser is within a message."""
-        self._is_between = False
+        self._is_between, self._head_bytes = False, -1
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
@@ -127,6 +137,28 @@ class ExpressProtocol(HttpToolsProtocol):
         """Whether nothing is under way on this connection, and it stays."""
         is_done = self.cycle is None or (self.cycle.response_complete and self.cycle.keep_alive)
         return is_done and not self.flow.write_paused and not self.transport.is_closing()
+
+    def _bound_head(self, size: int) -> None:
+        """Let a head go on for `size` bytes, or refuse it: uvicorn keeps it, and looks at nothing before its end."""
+        if self._head_bytes < 0:
+            self._head_bytes, self._head_since = 0, self.loop.time()
+            return
+        self._head_bytes += size
+        if self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
+            if self._ride is None and (self.cycle is None or self.cycle.response_complete):
+                self._refuse_head()
+            self.transport.close()  # else what is under way would be taken to be refused
+
+    def _refuse_head(self) -> None:
+        """Answer as `in_context` does to headers that are too large, but that nobody knows what they were for."""
+        seconds, request_id = self.loop.time() - self._head_since, request_id_of("")
+        if "express" in self.app_state:
+            self._express().parts.telemetry.count_requests("other", "unmatched", TOO_LARGE.status, [seconds])
+        answer = problem(TOO_LARGE, request_id)
+        lines = [STATUS_LINE[answer.status_code]]
+        for name, value in [*self.server_state.default_headers, *answer.raw_headers, *own_headers("", request_id)]:
+            lines += (name, b": ", value, b"\r\n")
+        self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", bytes(answer.body)]))
 
     def _take(self, data: bytes) -> bool:
         """Take a request whose head is known, past the parser."""

@@ -697,6 +697,83 @@ def test_headers_of_too_many_bytes_are_refused_alike(ways: Ways, path: str) -> N
     assert answer.status == 431
 
 
+def send_for_ever(connection: socket.socket, start: bytes, endless: bytes) -> int:
+    """Send what never ends -> how many bytes it took until the connection was closed, or 4 MB."""
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(start)
+        while sent < 4_000_000:
+            connection.sendall(endless)
+            sent += len(endless)
+            time.sleep(0.0005)  # so that little is under way when it is closed
+    return sent
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(
+    ("start", "endless"),
+    [
+        (b"GET /health/live HTTP/1.1\r\nX: ", b"x" * 4096),
+        (b"GET /health/live HTTP/1.1\r\n", b"X: y\r\n" * 700),
+        (b"GET /health/live HTTP/1.1\r\n", b"x" * 4096),
+        (b"GET /", b"x" * 4096),
+    ],
+    ids=["value", "headers", "name", "target"],
+)
+def test_a_head_that_does_not_end_is_refused_before_much_of_it_is_there(
+    ways: Ways, start: bytes, endless: bytes, is_first: bool
+) -> None:
+    one = ways.good["/encode"]
+    ways.prime("/encode", "")
+    before = ways.express.metrics()
+    with ways.express.connect() as connection:
+        if not is_first:
+            connection.sendall(raw(one))
+            assert read_replies(connection)[0].status == 200
+        assert send_for_ever(connection, start, endless) < 600_000
+    after = ways.express.metrics()
+    refused = 'hourglass_requests_total{method="other",route="unmatched",status="431"}'
+    assert after[refused] == before.get(refused, 0) + 1
+
+
+def test_the_refusal_of_a_head_that_does_not_end_is_that_of_headers_that_are_too_large(ways: Ways) -> None:
+    with ways.express.connect() as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nX: ")
+        for _ in range(3):
+            ways.express.settle()
+            connection.sendall(b"x" * 50_000)
+        refused = read_replies(connection)[0]
+        assert connection.recv(1) == b""
+    whole = ways.through(ways.fastapi, Case("/health/live", b"", None, headers=(("X", "x" * 70_000),), method="GET"))
+    assert refused == whole
+
+
+def test_a_head_that_does_not_end_behind_a_request_closes_the_connection(ways: Ways) -> None:
+    one = ways.good["/encode"]
+    ways.prime("/encode", "")
+    with busy(ways.express.parts), ways.express.connect() as connection:
+        connection.sendall(raw(one, "X-Request-ID: one"))
+        ways.express.settle()
+        assert send_for_ever(connection, b"GET /health/live HTTP/1.1\r\nX: ", b"x" * 4096) < 600_000
+        assert received_until_closed(connection) == b""
+    wait_until(lambda: ways.express.metrics()["hourglass_queue_images"] == 0)
+
+
+def received_until_closed(connection: socket.socket) -> bytes:
+    with contextlib.suppress(ConnectionError):
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+    return b""
+
+
+def test_a_head_that_is_long_and_slow_is_taken(ways: Ways) -> None:
+    one = of_headers(ways, *[(f"X-{index}", "x" * 6_000) for index in range(10)])
+    ways.prime("/encode", "")
+    whole = raw(one)
+    pieces = [whole[start : start + 20_000] for start in range(0, len(whole), 20_000)]
+    [answer] = ways.send(*pieces)
+    assert answer.status == 200
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
 @pytest.mark.parametrize("path", PATHS)
 def test_other_methods_are_answered_alike(ways: Ways, method: str, path: str) -> None:
