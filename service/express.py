@@ -126,10 +126,11 @@ class Express:
         deadline = Deadline.after(self.parts.settings.request_timeout_s)
         ticket.__enter__()
         ticket.hold_bytes(len(body))
-        inputs = reader.read_quickly(head.content_type, body)
-        if inputs is None or (size := inputs.size) * head.call.operation.answer_values(model) > QUICK_VALUES:
+        most = QUICK_VALUES // head.call.operation.answer_values(model)
+        inputs = reader.read_quickly(head.content_type, body, most) if most else None
+        if inputs is None:
             return None
-        ticket.hold_images(size)
+        ticket.hold_images(inputs.size)
         return Asked(model, inputs, head.media_type, deadline)
 
 

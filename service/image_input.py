@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from service.arrays import BytePixels, Pixels
 from service.deadline import Deadline
 from service.errors import MAX_FAULTS, Fault, InvalidBody, InvalidImage, OutOfRange, Refusal, TooManyImages, WrongShape
-from service.images import decode_to_unit
+from service.images import decode_plain_to_unit, decode_to_unit
 from service.json_body import Json, JsonObject, is_list
 from service.json_images import read_images
 from service.manifest import ImageFormat
@@ -52,6 +52,12 @@ class ImageReader:
         pixels: Pixels = self._decode(file)[None]
         return pixels
 
+    def from_plain_file(self, file: bytes) -> Pixels | None:
+        """One PNG of the plainest kind and the model's size, as `from_file` reads it; None for any other file."""
+        image = self.image
+        plain = decode_plain_to_unit(file, image.height, image.width, image.channels, self.max_image_pixels)
+        return None if plain is None else plain[None]
+
     def from_json(self, body: JsonObject, deadline: Deadline) -> Pixels:
         """The member `images` of a body: base64, data URIs or numbers, also mixed.
 
@@ -85,13 +91,13 @@ class ImageReader:
         array = body.even_array("images", self._shapes)
         return self._scaled(array, white) if array is not None and _is_within(array, white) else None
 
-    def from_plain_json(self, body: bytes, max_values: int) -> Pixels | None:
+    def from_plain_json(self, body: bytes, max_values: int, most: int) -> Pixels | None:
         """A JSON body of at most `max_values` values that holds numbers only, and is right; None for any other.
 
-        It gives what `from_json` gives of the same body.
+        It gives what `from_json` gives of the same body, if that holds `most` images at the most.
         """
         image = self.image
-        return read_images(body, (image.height, image.width, image.channels), self.max_images, max_values)
+        return read_images(body, (image.height, image.width, image.channels), min(most, self.max_images), max_values)
 
     def from_array(self, array: NDArray[Any]) -> Pixels | BytePixels:
         """An array of uint8 in 0 to 255 or floats in [0, 1], shaped (n, height, width[, channels]) or (n, pixels).

@@ -86,11 +86,19 @@ def decode(
 
 def decode_to_unit(file: bytes, height: int, width: int, channels: int, max_pixels: int) -> NDArray[np.float32]:
     """As `decode`, with numbers in [0, 1]."""
+    plain = decode_plain_to_unit(file, height, width, channels, max_pixels)
+    return to_unit(_decode_with_pillow(file, height, width, channels, max_pixels)) if plain is None else plain
+
+
+def decode_plain_to_unit(
+    file: bytes, height: int, width: int, channels: int, max_pixels: int
+) -> NDArray[np.float32] | None:
+    """As `decode_to_unit`, of a PNG of the plainest kind that has this size already; None for any other file."""
     if height * width <= max_pixels:
         plain = png.decode_plain_to_unit(file)
         if plain is not None and plain.shape == (height, width, channels):
             return plain
-    return to_unit(_decode_with_pillow(file, height, width, channels, max_pixels))
+    return None
 
 
 def _decode_with_pillow(

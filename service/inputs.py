@@ -1,5 +1,6 @@
 """What a request's body holds, whichever of its forms it comes in: images, latents, or the wish for the reference."""
 
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -12,7 +13,7 @@ from service.arrays import BytePixels, Latents, Pixels, in_numbers
 from service.deadline import Deadline
 from service.errors import InvalidBody, Refusal, UnsupportedMediaType
 from service.form import boundary_of, read_form
-from service.framing import is_small_png
+from service.framing import is_quick_png
 from service.image_input import ImageReader
 from service.json_body import Json, JsonObject
 from service.labels import id_of_file, read_ids, read_labels
@@ -24,6 +25,8 @@ from service.npy import Bytes, read_npy
 QUICK_BYTES = 2**15
 QUICK_ARRAY_BYTES = 2**18
 """An array is read in far less time than as many bytes of text, and in less than going to a thread and back takes."""
+_QUICK_LATENTS = 256
+"""In JSON, where each takes half a microsecond, beside its numbers."""
 _NO_PIXELS, _NO_LATENTS = np.empty((0, 0, 0, 0), np.float32), np.empty((0, 0), np.float32)
 
 
@@ -121,11 +124,11 @@ class BodyReader:
             raise UnsupportedMediaType(f"Send a Content-Type among {offered}.", headers={"Accept-Post": offered})
         return media_type
 
-    def read_quickly(self, media_type: str, body: Bytes) -> Inputs | None:
+    def read_quickly(self, media_type: str, body: Bytes, most: int = sys.maxsize) -> Inputs | None:
         """Read a small body in some 200 us at most, so that the event loop can; None where `read` has to.
 
-        That is so where anything may take longer, or is wrong. It is made of the parts of `read`, so that it accepts
-        nothing that `read` refuses.
+        That is so where anything may take longer, or is wrong, or where it holds more than `most` images or latents. It
+        is made of the parts of `read`, so that it accepts nothing that `read` refuses.
         """
         if len(body) > (QUICK_ARRAY_BYTES if media_type == NPY else QUICK_BYTES):
             return None
@@ -133,12 +136,12 @@ class BodyReader:
             if media_type == NPY:
                 array = read_npy(body)
                 is_slow = array.dtype.itemsize == 2 and len(body) > QUICK_BYTES  # half floats: 10 ns each
-                return None if is_slow else self._of_array(array)
+                return None if is_slow or array.shape[:1] > (most,) else self._of_array(array)
             body = bytes(body)
             if media_type == JSON:
-                return self._read_numbers(body)
-            if media_type == PNG and is_small_png(body):
-                return Inputs(Kind.IMAGES, images=self.images.from_file(body))
+                return self._read_numbers(body, most)
+            if media_type == PNG:
+                return self._read_png(body)
         except Refusal:
             pass
         return None
@@ -174,21 +177,31 @@ class BodyReader:
             return Inputs(Kind.LATENTS, latents=self.latents.from_json(document), labels=labels, ids=ids)
         return Inputs(Kind.IMAGES, images=self.images.from_json(document, deadline), labels=labels, ids=ids)
 
-    def _read_plainly(self, body: bytes) -> Inputs | None:
+    def _read_plainly(self, body: bytes, most: int = sys.maxsize) -> Inputs | None:
         """The images of a JSON body that holds nothing but their numbers, and is right."""
         pixels = None
         if Kind.IMAGES in self.takes:
-            pixels = self.images.from_plain_json(body, self.max_json_values)
+            pixels = self.images.from_plain_json(body, self.max_json_values, most)
         return None if pixels is None else Inputs(Kind.IMAGES, pixels)
 
-    def _read_numbers(self, body: bytes) -> Inputs | None:
+    def _read_numbers(self, body: bytes, most: int) -> Inputs | None:
         """The only images or latents of a small JSON body, where they are nothing but numbers, and all right."""
         if self._keys == ("images",):
-            return self._read_plainly(body)
-        document = JsonObject(body, self._known_keys, self.max_json_values)
-        if self._keys != ("latents",) or "latents" not in document or "labels" in document or "ids" in document:
+            return self._read_plainly(body, most)
+        if self._keys != ("latents",) or body.count(b"[") > 1 + min(most, _QUICK_LATENTS):
             return None
-        return Inputs(Kind.LATENTS, latents=self.latents.from_json(document))
+        document = JsonObject(body, self._known_keys, self.max_json_values)
+        if "latents" not in document or "labels" in document or "ids" in document:
+            return None
+        latents = self.latents.from_numbers(document)
+        return None if latents is None else Inputs(Kind.LATENTS, latents=latents)
+
+    def _read_png(self, file: bytes) -> Inputs | None:
+        """A small PNG, if nothing in it may be large."""
+        pixels = self.images.from_plain_file(file)
+        if pixels is None and is_quick_png(file):
+            pixels = self.images.from_file(file)
+        return None if pixels is None else Inputs(Kind.IMAGES, pixels)
 
     def _of_array(self, array: NDArray[Any]) -> Inputs:
         holds_latents = array.ndim == 2 and array.shape[1] == self.latents.latent_dim

@@ -28,7 +28,8 @@ class LatentReader:
             InvalidBody: No latents.
             WrongShape, OutOfRange: Pointing at the latents that are wrong.
         """
-        check_count(body.count_of("latents"), self.max_latents, "latents")
+        if (even := self.from_numbers(body)) is not None:
+            return even
         items = body.items_of("latents")
         latents = np.empty((len(items), self.latent_dim), np.float64)
         faults: list[Fault] = []
@@ -43,6 +44,17 @@ class LatentReader:
         if faults:
             raise WrongShape(f"Every latent of this model is a list of {self.latent_dim} numbers.", faults)
         return self._checked(latents)
+
+    def from_numbers(self, body: JsonObject) -> Latents | None:
+        """The member `latents` where all of it is numbers in lists of the right length; None where it is not.
+
+        Raises:
+            InvalidBody: No latents.
+            TooManyImages, OutOfRange: Of too many, or of numbers that are too large.
+        """
+        check_count(body.count_of("latents"), self.max_latents, "latents")
+        array = body.even_array("latents", ((self.latent_dim,),))
+        return None if array is None else self._checked(array)
 
     def from_array(self, array: NDArray[Any]) -> Latents:
         """An array of floats shaped (n, latent_dim).
