@@ -28,7 +28,7 @@ _PIECE_BYTES = 2**18
 
 async def in_context(parts: Parts, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Run an ASGI application on one HTTP request, as its outermost layer."""
-    started = time.perf_counter()
+    since = scope["state"].get("since") or time.monotonic()  # where `ExpressProtocol` held it
     index_headers(scope)
     request_id = scope["state"]["request_id"] = request_id_of(header(scope, b"x-request-id"))
     inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # RFC 9110, section 9.3.2
@@ -48,7 +48,7 @@ async def in_context(parts: Parts, app: ASGIApp, scope: Scope, receive: Receive,
             raise
     finally:
         route = inner["route"].path if "route" in inner else "unmatched"
-        parts.telemetry.count_requests(_method(scope), route, answer.status, [time.perf_counter() - started])
+        parts.telemetry.count_requests(_method(scope), route, answer.status, [time.monotonic() - since])
 
 
 class _Answer:

@@ -77,21 +77,24 @@ class Express:
             return None
         return Head(call, content_type, media_type, request_id, target)
 
-    def begin(self, head: Head, body: Bytes, answered: Answered) -> "Ride | None":
-        """Take a request, which calls `answered` later and once; or return None, and it must go the longer way."""
+    def begin(self, head: Head, body: Bytes, answered: Answered, since: float) -> "Ride | None":
+        """Take a request, which calls `answered` later and once; or return None, and it must go the longer way.
+
+        Its time runs `since` its head had come, on the monotonic clock.
+        """
         parts, choice = self.parts, head.call.choice
         model = parts.registry.find(choice.name, choice.version)
         if model is None or len(body) > parts.settings.max_body_bytes:
             return None
         ticket = parts.admission.admit()
         try:
-            asked = self._read(head, model, body, ticket)
+            asked = self._read(head, model, body, ticket, since)
         except Exception:  # a refusal, or a defect: the longer way says which
             asked = None
         if asked is None:
             ticket.release()
             return None
-        return Ride(self, head, asked, ticket, answered)
+        return Ride(self, head, asked, ticket, answered, since)
 
     def answer(self, ride: "Ride") -> None:
         """Let a request be answered: with all others of its batch, so that a client of many connections wakes once."""
@@ -119,11 +122,11 @@ class Express:
             telemetry.count_requests("POST", route, status, [ride.seconds for ride in those])
             telemetry.count_images(model, operation, sum(ride.images for ride in those))
 
-    def _read(self, head: Head, model: ServedModel, body: Bytes, ticket: Ticket) -> Asked | None:
+    def _read(self, head: Head, model: ServedModel, body: Bytes, ticket: Ticket, since: float) -> Asked | None:
         reader = model.reader(head.call.operation.takes)
         if head.content_type not in reader.media_types:
             return None
-        deadline = Deadline.after(self.parts.settings.request_timeout_s)
+        timeout_s = self.parts.settings.request_timeout_s
         ticket.__enter__()
         ticket.hold_bytes(len(body))
         most = QUICK_VALUES // head.call.operation.answer_values(model)
@@ -131,22 +134,24 @@ class Express:
         if inputs is None:
             return None
         ticket.hold_images(inputs.size)
-        return Asked(model, inputs, head.media_type, deadline)
+        return Asked(model, inputs, head.media_type, Deadline(timeout_s, since + timeout_s))
 
 
 class Ride:
     """One request that was taken, and waits for its batch."""
 
     __slots__ = (
-        "_answered", "_asked", "_call", "_entry", "_express", "_request_id", "_response", "_started", "_ticket",
-        "images", "seconds",
+        "_answered", "_asked", "_call", "_entry", "_express", "_request_id", "_response", "_since", "_ticket", "images",
+        "seconds",
     )  # fmt: skip
 
-    def __init__(self, express: Express, head: Head, asked: Asked, ticket: Ticket, answered: Answered) -> None:
+    def __init__(
+        self, express: Express, head: Head, asked: Asked, ticket: Ticket, answered: Answered, since: float
+    ) -> None:
         self._express, self._call, self._asked, self._ticket = express, head.call, asked, ticket
         self._request_id, self._answered = request_id_of(head.request_id), answered
         self._response: Response | None = None
-        self._started = time.perf_counter()
+        self._since = since
         express.under_way += 1
         operation, parts, rows = head.call.operation, express.parts, asked.rows
         self.images, self.seconds = len(rows), 0.0
@@ -192,7 +197,7 @@ class Ride:
         self._express.answer(self)
 
     def _end(self, response: Response) -> None:
-        self.seconds = time.perf_counter() - self._started
+        self.seconds = time.monotonic() - self._since
         self._response = response
         self._express.under_way -= 1
         self._express.parts.timekeeper.remove(self)

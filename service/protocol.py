@@ -8,6 +8,7 @@ comes again, the parser is passed by as well.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -37,6 +38,8 @@ class _Held:
 
     cycle: RequestResponseCycle
     head: Head
+    since: float
+    """When its head had come, on the monotonic clock."""
     ticket: Ticket | None = None
     """For its body; None until that is known not to be there yet."""
     timer: asyncio.TimerHandle | None = None
@@ -101,7 +104,7 @@ class ExpressProtocol(HttpToolsProtocol):
         self._is_between = not self.parser.should_upgrade()  # after which anything may come
         if self._held is not None and self._held.cycle is self.cycle:
             held = self._let_go()
-            self._offer(held.cycle, held.head)
+            self._offer(held.cycle, held.head, held.since)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Compute nothing more for a client that has left."""
@@ -170,7 +173,7 @@ class ExpressProtocol(HttpToolsProtocol):
             body = None if self._known is None else self._known.body_behind(data)
         if self._known is None or body is None or len(body) > MOST_BYTES[self._known.head.content_type]:
             return False
-        self._begin(self._known.head, body, None)
+        self._begin(self._known.head, body, None, time.monotonic())
         self._is_declined = self._ride is None
         return not self._is_declined
 
@@ -183,9 +186,9 @@ class ExpressProtocol(HttpToolsProtocol):
         if head is None:
             super()._start_asgi_task(cycle, app)
         elif not cycle.more_body:
-            self._offer(cycle, head)
+            self._offer(cycle, head, time.monotonic())
         elif self._is_parsing:
-            self._held = _Held(cycle, head)
+            self._held = _Held(cycle, head, time.monotonic())
         else:  # it came behind another, and not as a whole
             super()._start_asgi_task(cycle, app)
 
@@ -207,6 +210,7 @@ class ExpressProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         """Let a request that is held go the longer way, as far as its body has come."""
         held = self._let_go()
+        held.cycle.scope["state"]["since"] = held.since
         if not self.transport.is_closing():
             super()._start_asgi_task(held.cycle, self.app)
 
@@ -220,17 +224,17 @@ class ExpressProtocol(HttpToolsProtocol):
             held.timer.cancel()
         return held
 
-    def _offer(self, cycle: RequestResponseCycle, head: Head) -> None:
-        self._begin(head, bytes(cycle.body), cycle)
+    def _offer(self, cycle: RequestResponseCycle, head: Head, since: float) -> None:
+        self._begin(head, bytes(cycle.body), cycle, since)
         if self._ride is None:
             super()._start_asgi_task(cycle, self.app)
         else:
             cycle.body = bytearray()  # a connection that waits for its next request holds nothing large
             self.flow.resume_reading()  # as an application does that takes a body: else nobody sees its client leave
 
-    def _begin(self, head: Head, body: Bytes, cycle: RequestResponseCycle | None) -> None:
+    def _begin(self, head: Head, body: Bytes, cycle: RequestResponseCycle | None, since: float) -> None:
         self._head, self._cycle = head, cycle
-        self._ride = self._express().begin(head, body, self._answer)
+        self._ride = self._express().begin(head, body, self._answer, since)
 
     def _answer(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         """Write an answer as `RequestResponseCycle.send` does, in one piece; all its headers are the service's own."""

@@ -39,10 +39,14 @@ class Telemetry:
             "hourglass_requests_total", "Requests answered.", ("method", "route", "status"), registry=counted
         )
         self.seconds = _Seconds(
-            "hourglass_request_seconds", "Time to answer.", ("route",), registry=counted, buckets=_SECONDS
+            "hourglass_request_seconds",
+            "Time from a request's head to its answer.",
+            ("route",),
+            registry=counted,
+            buckets=_SECONDS,
         )
         self.images = Counter(
-            "hourglass_images_total", "Images and latents computed.", ("model", "operation"), registry=counted
+            "hourglass_images_total", "Images and latents admitted.", ("model", "operation"), registry=counted
         )
         self.maps = Counter("hourglass_maps_total", "Maps that requests got.", ("origin",), registry=counted)
         self.bundles_refused = Counter(
@@ -66,7 +70,7 @@ class Telemetry:
         observe_all(seconds)
 
     def count_images(self, model: str, operation: str, count: int) -> None:
-        """Count images or latents that requests bring."""
+        """Count images or latents that requests bring, once there is room for them, whatever becomes of them then."""
         self._of_images(model, operation)(count)
 
     def count_map(self, origin: str) -> None:

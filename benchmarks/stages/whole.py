@@ -1,5 +1,6 @@
 """Whole: a request from its parsed head and its body to its answer, without sockets and HTTP."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from fastapi.routing import APIRoute
@@ -39,7 +40,7 @@ def _begin(scene: Scene, body: Body) -> Callable[[Callable[[], None]], None]:
             answered()
 
         head = express.read_head(scope, PATH)
-        if head is None or express.begin(head, body.content, done) is None:
+        if head is None or express.begin(head, body.content, done, time.monotonic()) is None:
             raise SystemExit(f"a request of {body.media_type} is not taken by the express way")
 
     return begin

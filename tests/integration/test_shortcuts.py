@@ -149,8 +149,8 @@ def _read_reply(file: BinaryIO, method: str) -> Reply:
 class Noting(ExpressProtocol):
     """Notes of every request that was offered to the express way whether it was taken."""
 
-    def _begin(self, head: Head, body: Bytes, cycle: RequestResponseCycle | None) -> None:
-        super()._begin(head, body, cycle)
+    def _begin(self, head: Head, body: Bytes, cycle: RequestResponseCycle | None, since: float) -> None:
+        super()._begin(head, body, cycle, since)
         self.app_state.setdefault("taken", []).append(self._ride is not None)
 
 
@@ -956,6 +956,42 @@ def test_a_body_that_takes_its_time_goes_the_longer_way(ways: Ways, path: str) -
     assert express.metrics()["hourglass_buffered_bytes"] == 0
 
 
+@pytest.mark.parametrize("moment_s", [0.0, 30.0])
+def test_the_time_of_a_request_runs_from_when_its_head_has_come(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, moment_s: float
+) -> None:
+    monkeypatch.setattr("service.protocol._MOMENT_S", moment_s)
+    one, express = raw(ways.good["/encode"]), ways.express
+    ways.ask(ways.good["/encode"])
+    seconds = express.parts.telemetry.seconds.labels("/encode")._sum
+    with express.connect() as connection:
+        for start in (9, len(one) - 9):  # within the head, and behind it
+            before, is_late = seconds.get(), start > 9
+            express.taken.clear()
+            connection.sendall(one[:start])
+            express.settle()
+            time.sleep(0.3)
+            connection.sendall(one[start:])
+            assert read_replies(connection)[0].status == 200
+            wait_until(lambda then=before: seconds.get() > then)  # type: ignore[misc]
+            assert (seconds.get() - before > 0.29) == is_late
+            assert express.taken == ([True] if moment_s or not is_late else [])
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_body_that_comes_after_the_deadline_is_answered_so_on_the_express_way(models_dir: Path) -> None:
+    one = raw(case("/encode", npy_body(np.zeros((1, 64), np.uint8))))
+    with listening(models_dir, default_model="digits", request_timeout_s=1) as express:
+        assert express.send(one)[0].status == 200
+        express.taken.clear()
+        with express.connect() as connection:
+            connection.sendall(one[:-1])
+            time.sleep(1.1)
+            connection.sendall(one[-1:])
+            assert read_replies(connection)[0].status == 504
+        assert express.taken == [True]
+
+
 @pytest.mark.usefixtures("patient")
 def test_bytes_of_a_body_that_is_to_come_are_held(models_dir: Path) -> None:
     with listening(models_dir, default_model="digits", max_buffered_bytes=20_000, max_body_bytes=15_000) as express:
@@ -1170,7 +1206,9 @@ def test_a_full_queue_and_a_passed_deadline_are_answered_alike(models_dir: Path)
             assert express.taken == [True, True, False]
             assert express.metrics()["hourglass_queue_images"] == 0
         assert express.send(one)[0].status == 200
-        assert express.metrics()['hourglass_requests_total{method="POST",route="/encode",status="504"}'] == 3
+        counts = express.metrics()
+        assert counts['hourglass_requests_total{method="POST",route="/encode",status="504"}'] == 3
+        assert counts['hourglass_images_total{model="digits",operation="encode"}'] == 5  # not those without room
 
 
 def test_what_was_taken_is_answered_before_the_service_ends(models_dir: Path) -> None:
