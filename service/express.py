@@ -111,7 +111,10 @@ class Express:
         except Exception:
             _log.exception("%d requests could not be counted", len(computed))
         for ride in computed:
-            ride.answer()
+            try:
+                ride.answer()
+            except Exception:  # the others' clients wait
+                _log.exception("a request could not be answered")
 
     def _count(self, rides: "list[Ride]") -> None:
         """Count what ended, before anybody is answered: all that is alike at once, since each number takes a lock."""

@@ -26,6 +26,7 @@ def options(settings: Settings) -> dict[str, Any]:
     """What uvicorn is told, however many workers there are; it can be pickled."""
     return {
         "http": "service.protocol:ExpressProtocol",  # by its name: what it imports is not for a supervisor
+        "ws": "none",
         "host": settings.host,
         "port": settings.port,
         "workers": settings.workers,

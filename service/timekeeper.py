@@ -1,11 +1,14 @@
 """Blocks of a request that must end in time, and while their client is there; cheap, since nearly all of them do."""
 
 import asyncio
+import logging
 import time
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from starlette.types import Receive
+
+_log = logging.getLogger("hourglass.timekeeper")
 
 _TICK_S = 0.02
 """How often what is under way is looked at: the precision of every time limit, and the least of them."""
@@ -53,7 +56,10 @@ class Timekeeper:
     def _look(self) -> None:
         now = time.monotonic()
         for watched in tuple(self._watched):
-            watched.look(now)
+            try:
+                watched.look(now)
+            except Exception:  # the time of all others goes on
+                _log.exception("something under way could not be looked at")
         self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._look) if self._watched else None
 
 

@@ -78,6 +78,23 @@ def test_every_request_of_a_batch_is_counted_before_any_is_answered() -> None:
     asyncio.run(scene())
 
 
+def test_a_request_that_cannot_be_answered_keeps_nobody_from_their_answers(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Computed):
+        def answer(self) -> None:
+            raise ZeroDivisionError
+
+    async def scene() -> None:
+        express, answered = express_with(Telemetry()), list[Computed]()
+        rides = [Computed(answered), Failing(answered), Computed(answered)]
+        for left, ride in zip((2, 1, 0), rides, strict=True):
+            express.under_way = left
+            express.answer(cast(Any, ride))
+        assert answered == [rides[0], rides[2]]
+
+    asyncio.run(scene())
+    assert "could not be answered" in caplog.text
+
+
 def test_a_batch_that_cannot_be_counted_is_answered(caplog: pytest.LogCaptureFixture) -> None:
     answered = list[Computed]()
 

@@ -232,6 +232,24 @@ def test_everything_under_way_is_looked_at_until_it_is_removed() -> None:
     run(scenario)
 
 
+def test_one_that_cannot_be_looked_at_stops_nobody_s_time(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Looks):
+        def look(self, now: float) -> None:
+            super().look(now)
+            raise ZeroDivisionError
+
+    async def scenario(keeper: Timekeeper) -> None:
+        looks = [Looks(), Failing(), Looks(), Failing(), Looks()]
+        for one in looks:
+            keeper.add(one)
+        await until(lambda: min(one.count for one in looks) >= 3)
+        for one in looks:
+            keeper.remove(one)
+
+    run(scenario)
+    assert "could not be looked at" in caplog.text
+
+
 def test_nothing_is_looked_at_once_nothing_is_under_way_and_again_when_something_is() -> None:
     async def scenario(keeper: Timekeeper) -> None:
         assert keeper._timer is None
