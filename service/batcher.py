@@ -28,6 +28,7 @@ Answers: TypeAlias = list[Numbers]
 Done: TypeAlias = Callable[[Answers | Exception], None]
 """Called once, with the answers or with why there are none."""
 
+_NO_ROWS: Numbers = np.empty((0, 0), np.float32)
 _WARM_UP_SIZES = (1, 1, 1, 2, 4, 8, 16, 32, 64, 128)
 """TorchScript specialises a method in its first calls, and again when the batch size changes."""
 _WARM_UP_CALLS = 8
@@ -50,32 +51,34 @@ class Batching:
 class Entry:
     """The rows of one request, how many of them went into batches, and the answers so far."""
 
-    __slots__ = ("_answers", "_done", "_unanswered", "arrived", "deadline", "rows", "taken")
+    __slots__ = ("_answers", "_count", "_done", "_rows", "_unanswered", "arrived", "deadline", "taken")
 
     def __init__(self, rows: Rows, deadline: Deadline, done: Done) -> None:
-        self.rows, self.deadline, self.arrived = rows, deadline, time.monotonic()
-        self.taken, self._unanswered = 0, len(rows)
+        self._rows, self.deadline, self.arrived = rows, deadline, time.monotonic()
+        self.taken = 0
+        self._count = self._unanswered = len(rows)
         self._answers: dict[int, Numbers] = {}
         self._done: Done | None = done
 
-    @property
-    def is_open(self) -> bool:
-        """Whether anybody still waits."""
+    def is_wanted(self, now: float) -> bool:
+        """Whether anybody still waits; who has waited for too long is told so."""
+        if self.deadline.is_over(now):
+            self.end(self.deadline.exceeded())
         return self._done is not None
 
     @property
     def left(self) -> int:
         """Rows that are in no batch yet."""
-        return len(self.rows) - self.taken
+        return self._count - self.taken
 
     def take(self, count: int) -> "Part":
         """The next rows."""
         start, self.taken = self.taken, self.taken + count
-        return Part(self, start, self.rows if count == len(self.rows) else self.rows[start : self.taken])
+        return Part(self, start, self._rows if count == self._count else self._rows[start : self.taken])
 
     def answer(self, start: int, answers: Numbers) -> None:
         """Add the answers for the rows that were taken from `start` on: other batches may be done sooner."""
-        if len(answers) == len(self.rows):
+        if len(answers) == self._count:
             self.end([answers])
             return
         self._answers[start] = answers
@@ -93,8 +96,10 @@ class Entry:
                 _log.exception("a request could not take what was computed for it")
 
     def drop(self) -> None:
-        """Wait no more: what is not computed yet will not be."""
+        """Wait no more: what is not computed yet will not be, and is let go of."""
         self._done = None
+        self._rows = _NO_ROWS
+        self._answers.clear()
 
 
 class Part(NamedTuple):
@@ -276,12 +281,7 @@ class Batcher:
     def _next_batch(self) -> list[Part]:
         """Take the next rows off those who wait; who left, or is too late, is dropped."""
         now = time.monotonic()
-        staying = []
-        for entry in self._waiting:
-            if entry.deadline.is_over(now):
-                entry.end(entry.deadline.exceeded())
-            if entry.is_open:
-                staying.append(entry)
+        staying = [entry for entry in self._waiting if entry.is_wanted(now)]
         counts = _shares([entry.left for entry in staying], self._batching.max_batch_size)
         batch = [entry.take(count) for entry, count in zip(staying, counts, strict=True) if count]
         begun = [part.entry for part in batch if part.entry.left]  # to the end of the queue: large requests take turns
@@ -300,7 +300,8 @@ class Batcher:
                 batch[0].entry.end(error)
             else:
                 for part in batch:
-                    await self._compute([part])
+                    if part.entry.is_wanted(time.monotonic()):
+                        await self._compute([part])
             return
         if len(answers) != count:
             raise ValueError(f"the model gave {len(answers)} answers for {count} rows")

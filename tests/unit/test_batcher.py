@@ -1,9 +1,11 @@
 """Batches grow of what waits, every request gets its own answers, and none waits for long behind a large one."""
 
 import asyncio
+import gc
 import random
 import threading
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
@@ -391,6 +393,56 @@ def test_a_request_that_is_cancelled_is_computed_no_further() -> None:
     assert model.batches == [[0, 1, 2, 3], [50]]
 
 
+def test_rows_of_a_request_that_is_cancelled_are_let_go_of_though_it_is_not_its_turn() -> None:
+    model = Model(is_open=False)
+
+    async def scenario(batcher: Batcher) -> None:
+        first = begin(batcher, rows(0))
+        await until(lambda: len(model.batches) == 1)
+        large = rows(10, LARGE).copy()
+        held = weakref.ref(large)
+        left = begin(batcher, large)
+        await asyncio.sleep(0)
+        left.cancel()
+        await asyncio.wait([left])
+        del left, large
+        gc.collect()
+        assert held() is None
+        model.gate.set()
+        await first
+
+    run(scenario, model)
+
+
+def test_who_left_or_is_too_late_is_not_computed_when_a_batch_that_failed_is_tried_apart() -> None:
+    sizes, late = list[int](), Deadline.after(FAR)
+
+    async def scenario() -> None:
+        pool = ByHand()
+        batcher = Batcher(call, pool, Batching(4))
+        requests = [begin(batcher, rows(index), late if index == 2 else None) for index in range(4)]
+        await until(lambda: pool.is_asked)
+        pool.compute()  # all of them
+        await until(lambda: pool.is_asked)
+        requests[1].cancel()
+        late.at = time.monotonic() - 1
+        for _ in range(2):
+            await until(lambda: pool.is_asked)
+            pool.compute()
+        assert await answered(requests[0], requests[3]) == [[0.5], [3.5]]
+        with pytest.raises(DeadlineExceeded):
+            await requests[2]
+
+    def call(batch: Numbers) -> Numbers:
+        sizes.append(len(batch))
+        if len(batch) > 1:
+            raise ValueError("too many for it")
+        return batch + np.float32(0.5)
+
+    asyncio.run(asyncio.wait_for(scenario(), FAR))
+    assert sizes == [4, 1, 1]
+
+
 class ByHand(Executor):
     """Computes when it is told to, so that a test knows in which turn of the event loop the answers come."""
 
@@ -408,7 +460,10 @@ class ByHand(Executor):
 
     def compute(self) -> None:
         future, work = self._asked.pop(0)
-        future.set_result(work())
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
 
 
 @pytest.mark.parametrize("is_cancelled_first", [False, True])
