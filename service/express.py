@@ -75,7 +75,8 @@ class Express:
             media_type = negotiate(accept, call.operation.offers)
         except NotAcceptable:
             return None
-        return Head(call, content_type, media_type, request_id, target)
+        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        return Head(call, content_type, media_type, request_id, target, forwarded)
 
     def begin(self, head: Head, body: Bytes, answered: Answered, since: float) -> "Ride | None":
         """Take a request, which calls `answered` later and once; or return None, and it must go the longer way.

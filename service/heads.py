@@ -32,6 +32,8 @@ class Head:
     """As it was given; empty where it was not."""
     target: str
     """Path and query, for the access log."""
+    forwarded: str = ""
+    """Whom proxies name as the client, for the access log, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.types import Scope
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
@@ -179,7 +180,8 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         head = None
-        may_be = app is self.app and cycle.keep_alive and not cycle.waiting_for_100_continue
+        is_usual = cycle.keep_alive and cycle.scope["http_version"] == "1.1"
+        may_be = app is self.app and is_usual and not cycle.waiting_for_100_continue
         if may_be and not self._is_declined and not self.flow.write_paused and "express" in self.app_state:
             target = get_path_with_query_string(cycle.scope) if self.access_log else ""
             head = self._express().read_head(cast(Scope, cycle.scope), target)
@@ -240,7 +242,7 @@ class ExpressProtocol(HttpToolsProtocol):
         """Write an answer as `RequestResponseCycle.send` does, in one piece; all its headers are the service's own."""
         cycle, self._ride = self._cycle, None
         if self.access_log:
-            client = get_client_addr(cast(Any, {"client": self.client}))
+            client = get_client_addr(cast(Any, {"client": self._client_behind(self._head.forwarded)}))
             self.access_logger.info('%s - "%s %s HTTP/%s" %d', client, "POST", self._head.target, "1.1", status)
         is_last = self._is_last if cycle is None else not cycle.keep_alive
         lines = [STATUS_LINE[status]]
@@ -256,6 +258,15 @@ class ExpressProtocol(HttpToolsProtocol):
             cycle.response_started = cycle.response_complete = True
             cycle.message_event.set()
             cycle.on_response()
+
+    def _client_behind(self, forwarded: str) -> tuple[str, int] | None:
+        """Whom `ProxyHeadersMiddleware` takes for the client, where a proxy that is trusted names another."""
+        if forwarded and isinstance(self.app, ProxyHeadersMiddleware) and self.client is not None:
+            proxies = self.app.trusted_hosts
+            if self.client[0] in proxies:
+                host, port = proxies.get_trusted_client_address(forwarded)
+                return (host, port) if host else self.client
+        return self.client
 
     def _go_on(self) -> None:
         """Do what `on_response_complete` does, after a request that the parser does not know of."""

@@ -1388,6 +1388,42 @@ def test_the_access_log_has_a_line_for_each_request(ways: Ways, caplog: pytest.L
     assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"] == [line] * 3
 
 
+@pytest.mark.parametrize(
+    ("headers", "is_express"),
+    [
+        ([], True),
+        (["X-Forwarded-For: 1.2.3.4"], True),
+        (["x-forwarded-for: 1.2.3.4:5, 6.7.8.9"], True),
+        (["X-Forwarded-For: 6.7.8.9, 127.0.0.1"], True),
+        (["X-Forwarded-For: [2001:db8::1]:80", "X-Forwarded-Proto: https"], True),
+        (["X-Forwarded-For: "], True),
+        (["X-Forwarded-For: \xe9, "], True),
+        (["X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: 5.6.7.8"], False),
+    ],
+)
+@pytest.mark.parametrize("version", ["1.1", "1.0", "2.0"])
+def test_the_access_log_names_the_same_client_and_version_on_every_way(
+    ways: Ways, caplog: pytest.LogCaptureFixture, version: str, headers: list[str], is_express: bool
+) -> None:
+    caplog.set_level(logging.INFO, "uvicorn.access")
+    ways.prime("/encode", "")
+    one = raw(ways.good["/encode"], *headers, "Connection: keep-alive").replace(b"HTTP/1.1", f"HTTP/{version}".encode())
+    lines = []
+    for listening in (ways.uvicorn, ways.express):
+        for _ in range(2):
+            caplog.clear()
+            ways.express.taken.clear()
+            with listening.connect() as connection:
+                connection.sendall(one)
+                assert read_replies(connection)[0].status == 200
+                own = f":{connection.getsockname()[1]} "
+            found = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]
+            lines.append([line.replace(own, ":own ") for line in found])
+    assert ways.express.taken == ([True] if is_express and version == "1.1" else [])
+    assert len(lines[0]) == 1
+    assert lines == lines[:1] * 4
+
+
 def begin_unparsed(ways: Ways, connection: socket.socket) -> Noting:
     """The protocol of a connection, on which a request is under way that was not parsed."""
     ways.prime("/encode", "")
