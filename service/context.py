@@ -84,9 +84,11 @@ class _Answer:
             self._parts.admission.hold_answer(-len(body))
 
     async def _send_pieces(self, body: bytes, more: bool) -> None:
+        """Send piece by piece, and nothing behind the last one: a server waits for its client before it sends."""
         for start in range(0, len(body), _PIECE_BYTES):
-            piece, is_last = body[start : start + _PIECE_BYTES], start + _PIECE_BYTES >= len(body)
-            await self._send_piece({"type": "http.response.body", "body": piece, "more_body": more or not is_last})
+            piece = body[start : start + _PIECE_BYTES]
+            await self._send_piece({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._send_piece({"type": "http.response.body", "body": b"", "more_body": more})
 
     async def _send_piece(self, message: Message) -> None:
         """Send; a client that takes too long gets no more, and the server closes the unfinished answer."""

@@ -71,6 +71,8 @@ class ExpressProtocol(HttpToolsProtocol):
     """What came behind a request that the parser does not know of."""
     _is_last = False
     """Whether the connection ends with the answer to such a request."""
+    _untaken: tuple[int, asyncio.TimerHandle] | None = None
+    """The bytes of an answer that its client is yet to take, and what gives it up."""
     _idle_since = 0.0
     """When such a request was last answered, on the event loop's clock."""
 
@@ -115,6 +117,12 @@ class ExpressProtocol(HttpToolsProtocol):
         if self._ride is not None:
             ride, self._ride = self._ride, None
             ride.leave()
+        self._end_taking()
+
+    def resume_writing(self) -> None:
+        """Note that the client has taken what was written."""
+        super().resume_writing()
+        self._end_taking()
 
     def shutdown(self) -> None:
         """Answer what is under way, and close."""
@@ -250,6 +258,8 @@ class ExpressProtocol(HttpToolsProtocol):
             lines += (name, b": ", value, b"\r\n")
         lines += (b"connection: close\r\n\r\n" if is_last else b"\r\n", body)
         self.transport.write(b"".join(lines))
+        if self.flow.write_paused:
+            self._await_taking(len(body))
         if is_last:
             self.transport.close()
         if cycle is None:
@@ -258,6 +268,18 @@ class ExpressProtocol(HttpToolsProtocol):
             cycle.response_started = cycle.response_complete = True
             cycle.message_event.set()
             cycle.on_response()
+
+    def _await_taking(self, size: int) -> None:
+        """Count an answer until its client has taken it, which has a limited time, as `in_context` does."""
+        parts = self._express().parts
+        parts.admission.hold_answer(size)
+        self._untaken = size, self.loop.call_later(parts.settings.answer_timeout_s, self.transport.abort)
+
+    def _end_taking(self) -> None:
+        if self._untaken is not None:
+            (size, timer), self._untaken = self._untaken, None
+            self._express().parts.admission.hold_answer(-size)
+            timer.cancel()
 
     def _client_behind(self, forwarded: str) -> tuple[str, int] | None:
         """Whom `ProxyHeadersMiddleware` takes for the client, where a proxy that is trusted names another."""

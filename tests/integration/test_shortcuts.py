@@ -1424,6 +1424,41 @@ def test_the_access_log_names_the_same_client_and_version_on_every_way(
     assert lines == lines[:1] * 4
 
 
+@contextlib.contextmanager
+def unread(serving: Listening, request: bytes) -> Iterator[socket.socket]:
+    """Send a request, and leave what is answered to it in the service: neither kernel has much room for it."""
+    serving.server.servers[0].sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+    with socket.socket() as connection:
+        connection.settimeout(30)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(("127.0.0.1", serving.port))
+        connection.sendall(request)
+        yield connection
+
+
+@pytest.mark.parametrize("is_express", [True, False])
+def test_an_answer_is_counted_until_its_client_has_taken_it_or_its_time_is_over(
+    models_dir: Path, digits_bundle: Bundle, is_express: bool
+) -> None:
+    latents = np.random.default_rng(0).normal(size=(128 if is_express else 160, digits_bundle.manifest.latent_dim))
+    one = raw(case("/decode", npy_body(latents), "images=numbers"))
+    with listening(models_dir, default_model="digits", answer_timeout_s=2) as serving:
+        [whole] = serving.send(one)
+        held = int(dict(whole.headers)["content-length"])
+        assert 2**16 < held < 2**18
+        serving.taken.clear()
+        for is_taken in (True, False):
+            with unread(serving, one) as connection:
+                wait_until(lambda: serving.metrics()["hourglass_queue_images"] == 0)
+                wait_until(lambda: serving.metrics()["hourglass_buffered_bytes"] == held)
+                time.sleep(0.3)
+                assert serving.metrics()["hourglass_buffered_bytes"] == held
+                if is_taken:
+                    assert read_replies(connection) == [whole]
+                wait_until(lambda: serving.metrics()["hourglass_buffered_bytes"] == 0)
+        assert any(serving.taken) == is_express
+
+
 def begin_unparsed(ways: Ways, connection: socket.socket) -> Noting:
     """The protocol of a connection, on which a request is under way that was not parsed."""
     ways.prime("/encode", "")
