@@ -29,8 +29,9 @@ from service.problems import problem
 
 _MOMENT_S = 0.05
 """How long the rest of a body may take to come: many clients send it apart from the head, large ones come in parts."""
-_MOST_HEAD_BYTES = 2 * MAX_HEADER_BYTES
-"""Of a head with its request line and all that stands between its headers, beside the segment that it begins in."""
+_MOST_FRAMING_BYTES = 2 * MAX_HEADER_BYTES
+"""Of a head with its request line and all that stands between its headers, beside the segment that it begins in; and
+of what comes of a chunked body that is not the body: trailers, and whatever stands beside a chunk's size."""
 
 
 @dataclass(slots=True)
@@ -52,8 +53,8 @@ class ExpressProtocol(HttpToolsProtocol):
     _is_parsing = False
     _is_between = True
     """Whether the parser stands between two messages, and has taken no more than whole ones."""
-    _head_bytes = 0
-    """What has come of a head that has not ended; less than none where that is the segment that it begins in."""
+    _framing_bytes = 0
+    """What has come of a message since its last part of a body; less than none where that is in the same segment."""
     _head_since = 0.0
     """When that was, on the event loop's clock."""
     _is_declined = False
@@ -93,13 +94,18 @@ class ExpressProtocol(HttpToolsProtocol):
             self._await_body(self._held)
         elif was_between and self._ride is not None and self._is_between:
             self._express().heads.remember(data, self._head)
-        elif not self._is_between and "method" not in self.scope:
-            self._bound_head(len(data))
+        elif not self._is_between:
+            self._bound_framing(len(data))
 
     def on_message_begin(self) -> None:
         """Note that the parser is within a message."""
-        self._is_between, self._head_bytes = False, -1
+        self._is_between, self._framing_bytes = False, -1
         super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        """Note that what comes is more than framing."""
+        self._framing_bytes = -1
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Offer a request that was held."""
@@ -150,16 +156,17 @@ class ExpressProtocol(HttpToolsProtocol):
         is_done = self.cycle is None or (self.cycle.response_complete and self.cycle.keep_alive)
         return is_done and not self.flow.write_paused and not self.transport.is_closing()
 
-    def _bound_head(self, size: int) -> None:
-        """Let a head go on for `size` bytes, or refuse it: uvicorn keeps it, and looks at nothing before its end."""
-        if self._head_bytes < 0:
-            self._head_bytes, self._head_since = 0, self.loop.time()
+    def _bound_framing(self, size: int) -> None:
+        """Let a head or trailers go on for `size` bytes, or end them: uvicorn keeps all, and looks at it at the end."""
+        if self._framing_bytes < 0:
+            self._framing_bytes, self._head_since = 0, self.loop.time()
             return
-        self._head_bytes += size
-        if self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
-            if self._ride is None and (self.cycle is None or self.cycle.response_complete):
+        self._framing_bytes += size
+        if self._framing_bytes > _MOST_FRAMING_BYTES and not self.transport.is_closing():
+            is_head = "method" not in self.scope
+            if is_head and self._ride is None and (self.cycle is None or self.cycle.response_complete):
                 self._refuse_head()
-            self.transport.close()  # else what is under way would be taken to be refused
+            self.transport.close()  # without an answer where it would seem to be that of what is under way
 
     def _refuse_head(self) -> None:
         """Answer as `in_context` does to headers that are too large, but that nobody knows what they were for."""
@@ -250,8 +257,10 @@ class ExpressProtocol(HttpToolsProtocol):
         """Write an answer as `RequestResponseCycle.send` does, in one piece; all its headers are the service's own."""
         cycle, self._ride = self._cycle, None
         if self.access_log:
-            client = get_client_addr(cast(Any, {"client": self._client_behind(self._head.forwarded)}))
-            self.access_logger.info('%s - "%s %s HTTP/%s" %d', client, "POST", self._head.target, "1.1", status)
+            head = self._head
+            client = self._client_behind(head.forwarded) if head.forwarded else self.client
+            address = get_client_addr(cast(Any, {"client": client}))
+            self.access_logger.info('%s - "%s %s HTTP/%s" %d', address, "POST", head.target, "1.1", status)
         is_last = self._is_last if cycle is None else not cycle.keep_alive
         lines = [STATUS_LINE[status]]
         for name, value in [*self.server_state.default_headers, *headers]:
@@ -283,7 +292,7 @@ class ExpressProtocol(HttpToolsProtocol):
 
     def _client_behind(self, forwarded: str) -> tuple[str, int] | None:
         """Whom `ProxyHeadersMiddleware` takes for the client, where a proxy that is trusted names another."""
-        if forwarded and isinstance(self.app, ProxyHeadersMiddleware) and self.client is not None:
+        if isinstance(self.app, ProxyHeadersMiddleware) and self.client is not None:
             proxies = self.app.trusted_hosts
             if self.client[0] in proxies:
                 host, port = proxies.get_trusted_client_address(forwarded)

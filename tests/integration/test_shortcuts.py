@@ -759,6 +759,30 @@ def test_a_head_that_does_not_end_behind_a_request_closes_the_connection(ways: W
     wait_until(lambda: ways.express.metrics()["hourglass_queue_images"] == 0)
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+@pytest.mark.parametrize("endless", [b"0\r\nX: ", b"0\r\nX: y\r\n", b"1;"], ids=["trailer", "trailers", "extension"])
+def test_framing_of_a_chunked_body_that_does_not_end_closes_the_connection(
+    ways: Ways, endless: bytes, is_answered: bool
+) -> None:
+    start = chunked(ways.good["/encode"], [1, 7])[:-5] + endless
+    with ways.express.connect() as connection:
+        if is_answered:  # before the body is read
+            start = start.replace(b"/encode", b"/nothing")
+            connection.sendall(start)
+            assert read_replies(connection)[0].status == 404
+            start = b""
+        more = b"X: y\r\n" * 700 if endless.endswith(b"\n") else b"x" * 4096
+        assert send_for_ever(connection, start, more) < 600_000
+    wait_until(lambda: ways.express.metrics()["hourglass_queue_images"] == 0)
+
+
+def test_a_large_body_whose_answer_came_before_it_is_read_to_its_end(ways: Ways) -> None:
+    one = Case("/nothing", bytes(1_000_000), PNG)
+    for whole in (raw(one), chunked(one, range(0, 1_000_000, 300))):
+        [answer, then] = ways.send(whole[:200], whole[200:] + raw(ways.good["/encode"]), count=2)
+        assert (answer.status, then.status) == (404, 200)
+
+
 def received_until_closed(connection: socket.socket) -> bytes:
     with contextlib.suppress(ConnectionError):
         return b"".join(iter(lambda: connection.recv(65_536), b""))
