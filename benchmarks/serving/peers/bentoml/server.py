@@ -17,7 +17,7 @@ class Autoencoder:
     """Latents and reconstructions of images. Batches are made of requests to the routes that say so."""
 
     def __init__(self) -> None:
-        torch.set_num_threads(1)
+        torch.set_num_threads(int(os.environ.get("PEER_THREADS", "1")))
         self.module = torch.jit.load(os.environ["MODEL"], map_location="cpu").eval()
 
     @bentoml.api

@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 Rows = list[list[float]]
 Png = Annotated[bytes, Body(media_type="image/png")]
 
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("PEER_THREADS", "1")))
 model = torch.jit.load(os.environ["MODEL"], map_location="cpu").eval()
 application = FastAPI()
 

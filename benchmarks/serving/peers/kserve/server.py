@@ -60,6 +60,6 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(parents=[kserve.model_server.parser]).parse_args()
     if options.configure_logging:
         kserve.logging.configure_logging(options.log_config_file)
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("PEER_THREADS", "1")))
     model = torch.jit.load(os.environ["MODEL"], map_location="cpu").eval()
     kserve.ModelServer().start([Encoder("encode", model), Autoencoder("reconstruct", model)])

@@ -19,7 +19,7 @@ class AutoencoderAPI(litserve.LitAPI):
 
     def setup(self, device: str) -> None:
         """Load the model, once a worker."""
-        torch.set_num_threads(1)
+        torch.set_num_threads(int(os.environ.get("PEER_THREADS", "1")))
         self.model = torch.jit.load(os.environ["MODEL"], map_location=device).eval()
 
     # Unannotated, as LitServe derives from the annotation how it reads the body.

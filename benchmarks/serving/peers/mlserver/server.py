@@ -1,6 +1,7 @@
 """Encoders and an autoencoder as MLServer's custom runtimes."""
 
 import io
+import os
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ class Encoder(MLModel):
 
     async def load(self) -> bool:
         """Load the model."""
-        torch.set_num_threads(1)
+        torch.set_num_threads(int(os.environ.get("PEER_THREADS", "1")))
         self.module = torch.jit.load(self.settings.parameters.uri, map_location="cpu").eval()
         return True
 

@@ -1,6 +1,7 @@
 """An autoencoder behind TorchServe: a handler that is given all requests of a batch at once."""
 
 import io
+import os
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ class AutoencoderHandler(BaseHandler):
     def initialize(self, context: Any) -> None:
         """Load the archive's TorchScript file as every handler does."""
         super().initialize(context)
-        torch.set_num_threads(1)
+        torch.set_num_threads(int(os.environ.get("PEER_THREADS", "1")))
         self.rebuilds = context.model_name == "reconstruct"
 
     def preprocess(self, data: list[dict[str, Any]]) -> list[torch.Tensor]:
