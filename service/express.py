@@ -18,7 +18,6 @@ from starlette.types import Scope
 
 from service.admission import Ticket
 from service.answer import RawHeader
-from service.batcher import Answers
 from service.context import MAX_HEADER_BYTES, own_headers, request_id_of
 from service.deadline import Deadline
 from service.errors import NotAcceptable
@@ -31,6 +30,7 @@ from service.operation import Asked
 from service.parts import Parts
 from service.problems import answer_to
 from service.served import ServedModel
+from service.waiting import Answers
 from service.workers import QUICK_VALUES
 
 _log = logging.getLogger("hourglass.express")

@@ -7,10 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from service.answer import Answer
-from service.batcher import Batcher, Numbers, Rows
+from service.batcher import Batcher
 from service.deadline import Deadline
 from service.inputs import Inputs, Kind
 from service.served import ServedModel
+from service.waiting import Numbers, Rows
 
 
 @dataclass(slots=True)

@@ -7,13 +7,14 @@ import numpy as np
 
 from service import memory
 from service.arrays import Latents, Pixels, mean_squared_errors, to_unit
-from service.batcher import Batcher, Batching, Numbers
+from service.batcher import Batcher, Batching
 from service.bundle import QUANTILE_PROBABILITIES, Bundle
 from service.deadline import Deadline
 from service.errors import MAX_FAULTS, Fault, OutOfRange
 from service.inputs import BodyReader, InputLimits, Kind
 from service.placement import KnownMap
 from service.shelf import Shelf
+from service.waiting import Numbers
 from service.workers import Workers
 
 _JUDGED_TOGETHER = 64

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from benchmarks.stages.scene import Scene
 from benchmarks.stages.stage import WALL, Stage
 from benchmarks.stages.waves import Waves
-from service.batcher import Answers, Batcher, Batching
+from service.batcher import Batcher, Batching
 from service.deadline import Deadline
+from service.waiting import Answers
 
 GROUP = "batch"
 AT_ONCE = (1, 64)

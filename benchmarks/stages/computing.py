@@ -6,7 +6,8 @@ import numpy as np
 
 from benchmarks.stages.scene import Scene
 from benchmarks.stages.stage import Stage, repeated
-from service.batcher import Call, Numbers
+from service.batcher import Call
+from service.waiting import Numbers
 
 GROUP = "model"
 BATCHES = (1, 8, 64, 256)

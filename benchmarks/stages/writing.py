@@ -6,7 +6,6 @@ from benchmarks.serving.workloads import BATCH
 from benchmarks.stages.scene import Scene
 from benchmarks.stages.stage import Stage, repeated
 from service.answer import Answer
-from service.batcher import Numbers
 from service.deadline import Deadline
 from service.inputs import Inputs, Kind
 from service.media import JSON, NPY, PNG
@@ -14,6 +13,7 @@ from service.operation import Asked, Operation
 from service.routes.decode import Decode
 from service.routes.encode import Encode
 from service.routes.reconstruct import Reconstruct
+from service.waiting import Numbers
 
 GROUP = "encode"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from service.answer import Answer
-from service.batcher import Batcher, Numbers
+from service.batcher import Batcher
 from service.dependencies import ExchangeDep
 from service.inputs import LATENTS
 from service.media import IMAGE_ANSWERS, JSON
@@ -15,6 +15,7 @@ from service.outputs import ImageForm, images_in_json, write_images, write_json
 from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, latents_only
 from service.schemas import DecodeReply, LatentsBody
 from service.served import ServedModel, check_finite
+from service.waiting import Numbers
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from service.answer import Answer
-from service.batcher import Batcher, Numbers
+from service.batcher import Batcher
 from service.dependencies import ExchangeDep
 from service.inputs import IMAGES
 from service.media import JSON, LATENT_ANSWERS
@@ -13,6 +13,7 @@ from service.outputs import rows_in_json, write_json
 from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_only
 from service.schemas import EncodeReply, ImagesBody
 from service.served import ServedModel
+from service.waiting import Numbers
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from service.answer import Answer
-from service.batcher import Batcher, Numbers
+from service.batcher import Batcher
 from service.dependencies import ExchangeDep
 from service.inputs import IMAGES
 from service.media import IMAGE_ANSWERS, JSON, ZIP
@@ -17,6 +17,7 @@ from service.route_docs import BODY_REFUSALS, MODEL_REFUSALS, answers, images_on
 from service.routes.decode import ImagesQuery
 from service.schemas import ImagesBody, ReconstructReply
 from service.served import Anomaly, ServedModel
+from service.waiting import Numbers
 
 router = APIRouter(tags=["latent space"], default_response_class=Response)
 

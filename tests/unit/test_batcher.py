@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.batcher import Answers, Batcher, Batching, Call, Numbers, _shares
+from service.batcher import Batcher, Batching, Call
 from service.deadline import Deadline
 from service.errors import DeadlineExceeded, InternalError
+from service.waiting import Answers, Numbers, share_out
 
 FAR = 60.0
 LARGE = 10_000
@@ -328,7 +329,7 @@ def test_requests_larger_than_a_batch_take_turns() -> None:
 
 @given(wanted=st.lists(st.integers(0, 300), max_size=40), room=st.integers(1, 300))
 def test_shares_fill_the_room_and_who_wants_no_more_than_an_equal_one_gets_it(wanted: list[int], room: int) -> None:
-    shares = _shares(wanted, room)
+    shares = share_out(wanted, room)
     assert len(shares) == len(wanted)
     assert sum(shares) == min(room, sum(wanted))
     for share, want in zip(shares, wanted, strict=True):
