@@ -17,6 +17,8 @@ Neighbours: TypeAlias = tuple[NDArray[np.int32], NDArray[np.float32]]
 _ROWS, _MOST_COLUMNS, _STRIDE = 256, 1024, 16
 _BLOCK_NUMBERS = 2**20
 """Of the vectors that are the columns of a block: fewer of wide ones, so that none takes long."""
+_MEASURED_NUMBERS = 2**22
+"""Of the vectors whose distances are measured without a look whether anybody still wants them."""
 _SPARE = 8
 """Candidates beyond those asked for: rounding in the products may swap neighbours at nearly equal distances."""
 _ROUNDING = 4 * float(np.finfo(np.float32).eps)
@@ -74,7 +76,12 @@ class _Search:
                 return
             _gather(lefts @ self._right[first : first + self._columns].T, top, first, keys, held, limits)
         nearest = np.empty((len(lefts), self._wanted), np.int64)
-        _measure_nearest(keys, held, top, self._points, nearest, limits)
+        step = max(1, _MEASURED_NUMBERS // (self._wanted * self._points.shape[1]))
+        for first in range(0, len(lefts), step):
+            if not self.is_wanted:
+                return
+            rows = slice(first, first + step)
+            _measure_nearest(keys[rows], held[rows], top + first, self._points, nearest[rows], limits[rows])
         nearest = np.sort(nearest, axis=1)[:, : self.rows.shape[1]]
         if self._wanted < len(self._points) - 1:
             farthest = _HALF * (nearest[:, -1] >> 32).astype(np.int32).view(np.float32)
