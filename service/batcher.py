@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Batcher:
     Without a delay a batch is whatever waits when the model falls free: a lone request is computed at once, and under
     load batches grow by themselves. Every request may fill an equal share of a batch, and those that want more take
     turns at the rest: a single image is in the next batch that is put together, however many images another request
-    holds. How much waits is bounded by `Admission`, before it comes here.
+    holds. How much waits is bounded before it comes here: by `Admission`, and points of maps by the places of these.
     """
 
     def __init__(
@@ -174,11 +175,12 @@ class Batcher:
         """Compute what is known after a pause: who is told of a batcher that broke may send it nothing any more."""
         if self._known is not None and not self._is_to_try:
             self._is_to_try = True
-            asyncio.get_running_loop().call_later(_PAUSE_S, self._try, self._known)
+            asyncio.get_running_loop().call_later(_PAUSE_S, _try, weakref.ref(self), self._known)
 
-    def _try(self, known: Numbers) -> None:
+    def try_now(self, known: Numbers) -> None:
+        """Compute what is known, if no request has been computed since it broke."""
         self._is_to_try = False
-        if self._is_broken:  # no request has been computed meanwhile
+        if self._is_broken:
             self.submit(known, Deadline.after(math.inf), self._tried)
 
     def _tried(self, result: Answers | Exception) -> None:
@@ -249,6 +251,12 @@ class Batcher:
     def _call_with(self, parts: list[Rows]) -> Numbers:
         numbers = [in_numbers(rows) for rows in parts]
         return self._call(numbers[0] if len(numbers) == 1 else np.concatenate(numbers))
+
+
+def _try(batcher: "weakref.ref[Batcher]", known: Numbers) -> None:
+    """Let a batcher that broke try again, unless its model was let go of meanwhile."""
+    if (alive := batcher()) is not None:
+        alive.try_now(known)
 
 
 def _seconds(call: Call, batch: Numbers) -> float:

@@ -618,6 +618,32 @@ def test_a_batcher_that_broke_is_healthy_again_without_a_request_once_what_is_kn
     assert batches == [[1], [7], [7], [7]]
 
 
+def test_a_batcher_that_broke_and_that_nobody_holds_any_more_tries_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.batcher._PAUSE_S", 0.01)
+    monkeypatch.setattr("service.batcher._log.error", lambda *_, **__: None)  # pytest keeps what an error holds
+    batches = list[list[float]]()
+
+    def call(batch: Numbers) -> Numbers:
+        batches.append(batch[:, 0].tolist())
+        return batch[1:]
+
+    async def scenario() -> None:
+        with ThreadPoolExecutor(1, "model") as pool:
+            batcher = Batcher(call, pool, Batching(4), 4, known=rows(7))
+            await all_end_with_internal_error(batcher, begin(batcher, rows(1)))
+            await until(lambda: len(batches) > 2)
+            known = weakref.ref(batcher)
+            del batcher
+
+            def is_gone() -> bool:
+                gc.collect()
+                return known() is None
+
+            await until(is_gone)
+
+    asyncio.run(asyncio.wait_for(scenario(), FAR))
+
+
 def test_a_batch_that_takes_longer_than_patience_is_unhealthy_until_it_ends() -> None:
     model = Model(is_open=False)
 
