@@ -227,14 +227,14 @@ class ExpressProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         """Let a request that is held go the longer way, as far as its body has come."""
         held = self._let_go()
-        held.cycle.scope["state"]["since"] = held.since
         if not self.transport.is_closing():
             super()._start_asgi_task(held.cycle, self.app)
 
     def _let_go(self) -> _Held:
-        """Hold a request no more."""
+        """Hold a request no more; whatever way it goes, its time runs since its head had come."""
         held, self._held = self._held, None
         assert held is not None
+        held.cycle.scope["state"]["since"] = held.since
         if held.ticket is not None:
             held.ticket.release()
         if held.timer is not None:

@@ -1003,6 +1003,21 @@ def test_the_time_of_a_request_runs_from_when_its_head_has_come(
 
 
 @pytest.mark.usefixtures("patient")
+def test_the_time_of_a_request_that_express_declines_runs_from_its_head_too(ways: Ways) -> None:
+    one, express = raw(case("/encode", npy_body(np.full((1, 64), 2, np.float32)))), ways.express
+    ways.ask(ways.good["/encode"])
+    seconds = express.parts.telemetry.seconds.labels("/encode")._sum
+    with express.connect() as connection:
+        before = seconds.get()
+        connection.sendall(one[:-9])
+        time.sleep(0.3)
+        connection.sendall(one[-9:])
+        assert read_replies(connection)[0].status == 422
+        wait_until(lambda: seconds.get() > before)
+        assert seconds.get() - before > 0.29
+
+
+@pytest.mark.usefixtures("patient")
 def test_a_body_that_comes_after_the_deadline_is_answered_so_on_the_express_way(models_dir: Path) -> None:
     one = raw(case("/encode", npy_body(np.zeros((1, 64), np.uint8))))
     with listening(models_dir, default_model="digits", request_timeout_s=1) as express:
