@@ -6,6 +6,8 @@ others take at the same moment, the total can come to lie above the bound, by on
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -47,6 +49,15 @@ class Admission:
     def hold_answer(self, count: int) -> None:
         """Count the bytes of an answer, less than none once the client has taken it."""
         self.ledger.bytes.add(count)
+
+    @contextmanager
+    def keep(self, count: int) -> Iterator[None]:
+        """Count bytes that a request keeps while it waits for what is no longer in the queue."""
+        self.ledger.bytes.add(count)
+        try:
+            yield
+        finally:
+            self.ledger.bytes.add(-count)
 
     def note(self, seconds: float) -> None:
         """Learn how long an answered request was here."""

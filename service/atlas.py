@@ -103,6 +103,7 @@ class Atlas:
 
         async def prepare() -> MapJob:
             job = await make()
+            self._count("drawn" if is_picture else "computed")
             run.note_prepared()
             return job
 
@@ -110,7 +111,6 @@ class Atlas:
         task.add_done_callback(lambda task: self._end(key, run, task, is_picture=is_picture))
         run.begin(task)
         self._runs[key] = run
-        self._count("drawn" if is_picture else "computed")
         return run
 
     def _end(self, key: bytes, run: MapRun, task: "asyncio.Task[MapAnswer]", *, is_picture: bool) -> None:

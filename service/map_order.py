@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
@@ -49,11 +49,23 @@ class MapOrder:
         """What the points are called, where they have names: of the sample, their places among all test images."""
         if self._is_reference:
             self.ids = tuple(map(str, model.bundle.reference.test_indices.tolist()))
+        self._drawn: BytePixels | Latents | None = None
+        """What thumbnails are made of, where a picture needs some."""
+
+    def examine(self) -> None:
+        """Find out the keys, and put aside what a picture needs; not on the event loop, since it may take a while."""
+        _ = self.key, self.picture_key
+        if self._look is not None and self._look.points == "thumbnails":
+            inputs, reference = self._inputs, self._model.bundle.reference
+            if inputs.kind == Kind.LATENTS:
+                self._drawn = inputs.latents
+            else:
+                self._drawn = reference.images if self._is_reference else to_bytes(inputs.pixels)
 
     @property
-    def draws_images(self) -> bool:
-        """Whether a picture needs the images."""
-        return self._look is not None and self._look.points == "thumbnails"
+    def kept_bytes(self) -> int:
+        """How much of what came the order keeps until its picture is drawn."""
+        return 0 if self._drawn is None or self._is_reference else self._drawn.nbytes
 
     @cached_property
     def key(self) -> bytes:
@@ -68,8 +80,7 @@ class MapOrder:
 
     def let_go(self) -> None:
         """Ask for no maps: there are such already, or others have begun some."""
-        if not self.draws_images:
-            self._inputs = _NOTHING
+        self._inputs = _NOTHING
 
     async def maps_job(self) -> MapJob:
         """The job of the maps, once: images are encoded, latents decoded, where the maps need it.
@@ -94,16 +105,13 @@ class MapOrder:
     async def picture_job(self, given: MapAnswer) -> MapJob:
         """The job of a picture of these maps."""
         assert self._look is not None
-        thumbnails: BytePixels | None = None
-        if self.draws_images and self._is_reference:
-            thumbnails = self._model.bundle.reference.images
-        elif self.draws_images:
-            pixels = await self._pixels(self._inputs, Deadline.after(self._timeout_s))
+        look, thumbnails = self._look, self._drawn
+        if thumbnails is not None and thumbnails.dtype != np.uint8:
+            pixels = await self._model.decode(cast(Latents, thumbnails), Deadline.after(self._timeout_s))
             thumbnails = await self._model.workers.run(lambda: to_bytes(pixels))
-        look = self._look
         return MapJob(
             {}, self.labels, self._wish.dimensions,
-            picture=look.picture, theme=look.theme, thumbnails=thumbnails, given=given,
+            picture=look.picture, theme=look.theme, thumbnails=cast(BytePixels | None, thumbnails), given=given,
         )  # fmt: skip
 
     async def _pixels(self, inputs: Inputs, deadline: Deadline) -> Pixels:

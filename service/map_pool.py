@@ -1,6 +1,7 @@
 """A bounded pool of warm processes that compute maps, so that the web process never does.
 
-A job takes the next free process; some may wait for one, first come, first served, and more are refused. A job that is
+A job is prepared and takes the next free process; some may wait for one, in the order in which they were prepared, and
+more are refused. A job that is
 cancelled is stopped, and its process takes the next; a process that ends, or does not stop in time, is replaced.
 """
 
@@ -108,7 +109,7 @@ class MapPool:
             Exception: From the task: what `make` raises.
         """
         if not is_entitled:
-            self.check_place()
+            self._check_place()
         task = asyncio.create_task(self._run(make, listener))
         self._admitted.add(task)
         self._enter_in_ledger()
@@ -124,7 +125,7 @@ class MapPool:
         if not self._keepers or (self._failed_starts and not self._workers):
             raise MapFailed("This service computes no maps at present.", headers={"Retry-After": "60"})
 
-    def check_place(self) -> None:
+    def _check_place(self) -> None:
         """Refuse a job for which there is no place.
 
         Raises:

@@ -95,21 +95,15 @@ async def tsne(exchange: MapExchangeDep, options: Annotated[Options, Query()]) -
     exchange.parts.map_pool.check_running()
     async with exchange.inputs(frozenset(Kind)) as inputs:
         order = _order(exchange, inputs, options, media_type)
-        await exchange.parts.workers.run(lambda: order.key)
+        await exchange.parts.workers.run(order.examine)
         del inputs
-        if order.draws_images:  # which stay here until they are drawn, and so do their places in the queue
-            return await _answer(exchange, order, media_type)
-    if media_type == EVENT_STREAM:
+    if media_type == EVENT_STREAM:  # its places in the queue of images are free again
         return MapStream(exchange, order, with_coordinates=options.progress == "coordinates")
-    with exchange.in_time():
-        return await _answer(exchange, order, media_type)
-
-
-async def _answer(exchange: Exchange, order: MapOrder, media_type: str) -> Answer:
-    answer = await exchange.parts.maps.answer(order)
-    if answer.picture is not None:
-        return Answer(answer.picture, media_type, exchange.model.headers)
-    return await exchange.answer(media_type, lambda: write_maps(media_type, exchange.model, order, answer))
+    with exchange.in_time(), exchange.parts.admission.keep(order.kept_bytes):
+        answer = await exchange.parts.maps.answer(order)
+        if answer.picture is not None:
+            return Answer(answer.picture, media_type, exchange.model.headers)
+        return await exchange.answer(media_type, lambda: write_maps(media_type, exchange.model, order, answer))
 
 
 async def _place(exchange: Exchange, options: Options) -> Response:

@@ -5,6 +5,7 @@ import io
 import json
 import socket
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import httpx2 as httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from starlette.testclient import TestClient
 
 from service import map_order
 from service.served import ServedModel
@@ -372,6 +374,29 @@ def test_a_map_that_takes_too_long_is_answered_504_and_stopped(digits: Subject) 
         assert response.status_code == 504
         assert "0.5 s" in problem(response, "deadline-exceeded")["detail"]
         wait_until(lambda: "hourglass_maps_running 0.0" in client.get("/metrics").text, seconds=5)
+
+
+def test_who_waits_for_thumbnails_keeps_bytes_and_no_places_in_the_queue(digits: Subject) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4500, 8, 8), np.uint8)
+
+    def is_held(client: TestClient, images_held: int, bytes_held: int) -> bool:
+        text = client.get("/metrics").text
+        return (
+            f"hourglass_queue_images {images_held}.0" in text
+            and f"hourglass_buffered_bytes {bytes_held}.0" in text
+            and "hourglass_maps_running 1.0" in text
+        )
+
+    with (
+        serving_here(digits.bundle.path.parents[1], map_processes=1, map_timeout_s=4) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        one = Subject(client, digits.bundle, digits.module)
+        query: dict[str, Any] = {"points": "thumbnails", "iterations": 2000}
+        asked = pool.submit(one.post, "/tsne", npy_body(images), "image/png", **query)
+        wait_until(lambda: is_held(client, 0, images.nbytes))
+        assert asked.result().status_code in {200, 504}  # however quick this machine is
+        wait_until(lambda: "hourglass_buffered_bytes 0.0" in client.get("/metrics").text)
 
 
 def test_one_who_leaves_stops_the_map_and_makes_room_for_the_one_who_was_refused(server: StartServer) -> None:
