@@ -136,7 +136,8 @@ class BodyReader:
             if media_type == NPY:
                 array = read_npy(body)
                 is_slow = array.dtype.itemsize == 2 and len(body) > QUICK_BYTES  # half floats: 10 ns each
-                return None if is_slow or array.shape[:1] > (most,) else self._of_array(array)
+                is_large = array.ndim > 0 and len(array) > most
+                return None if is_slow or is_large else self._of_array(array)
             body = bytes(body)
             if media_type == JSON:
                 return self._read_numbers(body, most)

@@ -174,10 +174,8 @@ class ExpressProtocol(HttpToolsProtocol):
         if "express" in self.app_state:
             self._express().parts.telemetry.count_requests("other", "unmatched", TOO_LARGE.status, [seconds])
         answer = problem(TOO_LARGE, request_id)
-        lines = [STATUS_LINE[answer.status_code]]
-        for name, value in [*self.server_state.default_headers, *answer.raw_headers, *own_headers("", request_id)]:
-            lines += (name, b": ", value, b"\r\n")
-        self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", bytes(answer.body)]))
+        headers = [*answer.raw_headers, *own_headers("", request_id)]
+        self._write(answer.status_code, headers, bytes(answer.body), is_last=True)
 
     def _take(self, data: bytes) -> bool:
         """Take a request whose head is known, past the parser."""
@@ -254,7 +252,7 @@ class ExpressProtocol(HttpToolsProtocol):
         self._ride = self._express().begin(head, body, self._answer, since)
 
     def _answer(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
-        """Write an answer as `RequestResponseCycle.send` does, in one piece; all its headers are the service's own."""
+        """Answer the request that was taken, and let the next one come."""
         cycle, self._ride = self._cycle, None
         if self.access_log:
             head = self._head
@@ -262,11 +260,7 @@ class ExpressProtocol(HttpToolsProtocol):
             address = get_client_addr(cast(Any, {"client": client}))
             self.access_logger.info('%s - "%s %s HTTP/%s" %d', address, "POST", head.target, "1.1", status)
         is_last = self._is_last if cycle is None else not cycle.keep_alive
-        lines = [STATUS_LINE[status]]
-        for name, value in [*self.server_state.default_headers, *headers]:
-            lines += (name, b": ", value, b"\r\n")
-        lines += (b"connection: close\r\n\r\n" if is_last else b"\r\n", body)
-        self.transport.write(b"".join(lines))
+        self._write(status, headers, body, is_last=is_last)
         if self.flow.write_paused:
             self._await_taking(len(body))
         if is_last:
@@ -277,6 +271,14 @@ class ExpressProtocol(HttpToolsProtocol):
             cycle.response_started = cycle.response_complete = True
             cycle.message_event.set()
             cycle.on_response()
+
+    def _write(self, status: int, headers: Sequence[RawHeader], body: bytes, *, is_last: bool) -> None:
+        """Write an answer as `RequestResponseCycle.send` does, in one piece; all its headers are the service's own."""
+        lines = [STATUS_LINE[status]]
+        for name, value in [*self.server_state.default_headers, *headers]:
+            lines += (name, b": ", value, b"\r\n")
+        lines += (b"connection: close\r\n\r\n" if is_last else b"\r\n", body)
+        self.transport.write(b"".join(lines))
 
     def _await_taking(self, size: int) -> None:
         """Count an answer until its client has taken it, which has a limited time, as `in_context` does."""
