@@ -161,7 +161,7 @@ class Batcher:
         """Let nobody wait for a loop that broke; the next request starts another, or what is known does."""
         error = None if loop.cancelled() else loop.exception()
         if loop in self._loops:  # it did not end by itself
-            if error is not None:
+            if error is not None and not self._is_broken:  # not each second, while it tries again
                 _log.error("a batcher failed", exc_info=error)
             computing, self._is_broken = self._loops.pop(loop), True
             batch = computing.batch if computing else []
@@ -239,7 +239,9 @@ class Batcher:
         for entry, start, own in batch:
             entry.answer(start, answers[begin : begin + len(own)])
             begin += len(own)
-        self._is_broken = False
+        if self._is_broken:
+            self._is_broken = False
+            _log.info("a batcher that had failed computes again")
 
     async def _call_model(self, parts: list[Rows], count: int) -> Numbers:
         if count > self.inline_rows:

@@ -593,9 +593,10 @@ def test_a_model_of_too_few_or_too_many_answers_gives_nobody_any(
 
 @pytest.mark.parametrize("inline_rows", [0, 4])
 def test_a_batcher_that_broke_is_healthy_again_without_a_request_once_what_is_known_can_be_computed(
-    monkeypatch: pytest.MonkeyPatch, inline_rows: int
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, inline_rows: int
 ) -> None:
     monkeypatch.setattr("service.batcher._PAUSE_S", 0.01)
+    caplog.set_level("INFO", "hourglass.batcher")
     batches = list[list[float]]()
     batcher: Batcher
 
@@ -616,6 +617,7 @@ def test_a_batcher_that_broke_is_healthy_again_without_a_request_once_what_is_kn
 
     asyncio.run(asyncio.wait_for(scenario(), FAR))
     assert batches == [[1], [7], [7], [7]]
+    assert caplog.messages == ["a batcher failed", "a batcher that had failed computes again"]
 
 
 def test_a_batcher_that_broke_and_that_nobody_holds_any_more_tries_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
