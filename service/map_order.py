@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 
@@ -49,8 +49,10 @@ class MapOrder:
         """What the points are called, where they have names: of the sample, their places among all test images."""
         if self._is_reference:
             self.ids = tuple(map(str, model.bundle.reference.test_indices.tolist()))
-        self._drawn: BytePixels | Latents | None = None
-        """What thumbnails are made of, where a picture needs some."""
+        self._thumbnails: BytePixels | None = None
+        """The images that a picture shows in place of points, where it wants some and images came."""
+        self._to_decode: Latents | None = None
+        """What those images are decoded from, where latents came."""
 
     def examine(self) -> None:
         """Find out the keys, and put aside what a picture needs; not on the event loop, since it may take a while."""
@@ -58,14 +60,15 @@ class MapOrder:
         if self._look is not None and self._look.points == "thumbnails":
             inputs, reference = self._inputs, self._model.bundle.reference
             if inputs.kind == Kind.LATENTS:
-                self._drawn = inputs.latents
+                self._to_decode = inputs.latents
             else:
-                self._drawn = reference.images if self._is_reference else to_bytes(inputs.pixels)
+                self._thumbnails = reference.images if self._is_reference else to_bytes(inputs.pixels)
 
     @property
     def kept_bytes(self) -> int:
         """How much of what came the order keeps until its picture is drawn."""
-        return 0 if self._drawn is None or self._is_reference else self._drawn.nbytes
+        kept = self._to_decode if self._thumbnails is None else self._thumbnails
+        return 0 if kept is None or self._is_reference else kept.nbytes
 
     @cached_property
     def key(self) -> bytes:
@@ -105,13 +108,13 @@ class MapOrder:
     async def picture_job(self, given: MapAnswer) -> MapJob:
         """The job of a picture of these maps."""
         assert self._look is not None
-        look, thumbnails = self._look, self._drawn
-        if thumbnails is not None and thumbnails.dtype != np.uint8:
-            pixels = await self._model.decode(cast(Latents, thumbnails), Deadline.after(self._timeout_s))
+        look, thumbnails = self._look, self._thumbnails
+        if self._to_decode is not None:
+            pixels = await self._model.decode(self._to_decode, Deadline.after(self._timeout_s))
             thumbnails = await self._model.workers.run(lambda: to_bytes(pixels))
         return MapJob(
             {}, self.labels, self._wish.dimensions,
-            picture=look.picture, theme=look.theme, thumbnails=cast(BytePixels | None, thumbnails), given=given,
+            picture=look.picture, theme=look.theme, thumbnails=thumbnails, given=given,
         )  # fmt: skip
 
     async def _pixels(self, inputs: Inputs, deadline: Deadline) -> Pixels:
