@@ -61,6 +61,8 @@ def _panel(panel: Axes, workload: Workload, rows: Sequence[Row]) -> None:
         label.set_fontweight("bold" if row.server == OURS else "normal")
     panel.invert_yaxis()
     panel.set_xlim(0, max(value.most for value in values) * 1.16)
+    panel.locator_params(axis="x", nbins=6)
+    panel.xaxis.set_major_formatter("{x:g}" if workload.is_alone else "{x:,.0f}")
     panel.spines[["top", "right"]].set_visible(False)
     connections = "1 connection" if workload.is_alone else f"{workload.connections} connections"
     panel.set_title(f"{workload.name}: {workload.task.value}", loc="left", fontsize=10, fontweight="bold")
