@@ -50,9 +50,9 @@ class MapOrder:
         if self._is_reference:
             self.ids = tuple(map(str, model.bundle.reference.test_indices.tolist()))
         self._thumbnails: BytePixels | None = None
-        """The images that a picture shows in place of points, where it wants some and images came."""
+        """The images that a picture shows in place of points, where it wants some: those that came, or the sample's."""
         self._to_decode: Latents | None = None
-        """What those images are decoded from, where latents came."""
+        """What they are decoded from, where latents came instead."""
 
     def examine(self) -> None:
         """Find out the keys, and put aside what a picture needs; not on the event loop, since it may take a while."""

@@ -1,8 +1,8 @@
 """A bounded pool of warm processes that compute maps, so that the web process never does.
 
 A job is prepared and takes the next free process; some may wait for one, in the order in which they were prepared, and
-more are refused. A job that is
-cancelled is stopped, and its process takes the next; a process that ends, or does not stop in time, is replaced.
+more are refused. A job that is cancelled is stopped, and its process takes the next; a process that ends, or does not
+stop in time, is replaced.
 """
 
 import asyncio
